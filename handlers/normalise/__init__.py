@@ -1,0 +1,1 @@
+"""A vendor's payload to events in UTC, or to look-here records."""

@@ -1,0 +1,1 @@
+"""THE ENGINE: knows records, not schedules."""

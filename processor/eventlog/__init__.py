@@ -1,0 +1,123 @@
+"""The log's own words: what a record is, and the two protocols that every log keeps.
+
+Only the engine speaks them; no handler sees a record. `sqlite.py` is the log in one file,
+`kafka.py` the distributed one; both keep the promises of `tests/contract/test_eventlog.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Not yet in the log. `value` None deletes the key from a compacted topic (a tombstone)."""
+
+    topic: str
+    key: str
+    value: bytes | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """In the log: `offset` counts from 0 in its partition, `timestamp` is when it was appended (UTC)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: datetime
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a topic promises: the last record of each key for ever (compact), or all records for a time."""
+
+    name: str
+    compact: bool = False
+    retention: timedelta | None = None
+
+
+OnAssign = Callable[[Sequence[int]], Awaitable[None]]
+"""These partitions are now ours: rebuild what is known of them. Polling starts when it returns."""
+
+OnRevoke = Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]
+"""These partitions are leaving: finish or drop their work, return the next offsets to commit."""
+
+
+class Subscription(Protocol):
+    """A consumer group's hold on one topic, as one member of the group."""
+
+    async def poll(self, limit: int, timeout: float) -> Sequence[Record]:
+        """Up to `limit` records, in order within a partition; empty after `timeout` seconds.
+
+        Each is delivered once per assignment. `limit` 0 means "I am full": nothing is
+        delivered, membership stays alive. Must be called at least every 30 seconds.
+        """
+        ...
+
+    def pause(self, partitions: Sequence[int]) -> None:
+        """Deliver nothing of these until `resume`; the others go on."""
+        ...
+
+    def resume(self, partitions: Sequence[int]) -> None:
+        """Deliver these again, from where they stopped."""
+        ...
+
+    async def append(self, partition: int, messages: Sequence[Message]) -> None:
+        """Append as the owner of `partition`. Raises `Revoked` when it is no longer ours."""
+        ...
+
+    async def commit(self, offsets: Mapping[int, int], messages: Sequence[Message] = ()) -> None:
+        """Next offsets by partition and these messages together, or neither.
+
+        Partitions that are no longer ours are ignored, unless messages come with them: then
+        `Revoked`. An offset never moves back.
+        """
+        ...
+
+
+class EventLog(Protocol):
+    """Partitioned topics. Every topic has `partitions` partitions; a key's is `partition_of` it."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions every topic has, fixed when the log was made."""
+        ...
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        """Durable when it returns, in the given order within a partition.
+
+        Raises `RetryableError` otherwise; some may have landed then, so a repeat must be harmless.
+        """
+        ...
+
+    def subscribe(
+        self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke
+    ) -> AbstractAsyncContextManager[Subscription]:
+        """Join `group` on `topic` (one topic a group), from its committed offsets or the beginning.
+
+        Raises `FatalError` where the group allows one member only and another process is it.
+        """
+        ...
+
+    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+        """The committed records with start <= offset < end that are still kept, in order."""
+        ...
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset still kept, and the offset the next record will get. Cheap: asked often."""
+        ...
+
+    async def committed(self, group: str, topic: str) -> Mapping[int, int]:
+        """The next offset of each partition that the group has committed for."""
+        ...
+
+    async def check(self) -> None:
+        """Raise `RetryableError` with the reason when an append would fail now. Feeds readiness."""
+        ...

@@ -1,0 +1,87 @@
+"""Which handler gets which event: a consumer group is a topic, its routes, and what it must remember."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar, cast
+
+from processor.event import RAW, Envelope, Event, Publishable
+from processor.eventlog import Record
+from processor.table import Table
+
+E = TypeVar("E", bound=Event | Envelope)
+E_contra = TypeVar("E_contra", bound=Event | Envelope, contravariant=True)
+
+
+class Handler(Protocol[E_contra]):
+    """Decides about one event, then acts. What it returns is appended before the offset is committed."""
+
+    async def __call__(self, event: E_contra, /) -> Iterable[Publishable] | None:
+        """Raise by remedy (`processor.errors`); catch nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Made by `on`, which checks the pair."""
+
+    event: type[Event | Envelope]
+    handler: Handler[Any]
+
+
+def on(event: type[E], handler: Handler[E]) -> Route:
+    """This handler gets these events; mypy refuses a pair that does not fit."""
+    return Route(cast("type[Event | Envelope]", event), handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Periodic work, done by the process that owns the partition of `key`, from the start and then `every`."""
+
+    name: str
+    key: str
+    every: timedelta
+    work: Callable[[], Awaitable[Iterable[Publishable] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionTick:
+    """Periodic and pure, once for each owned partition: (partition, now) → what to append as its owner."""
+
+    name: str
+    every: timedelta
+    work: Callable[[int, datetime], Iterable[Publishable]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One consumer group, so that one outage stops one group.
+
+    `pure`: log to log, outputs and offsets are committed together, in order per partition.
+    Otherwise effects happen outside: lanes by key, outcomes appended, then the commit.
+    `owns`: tables over topics that only this group writes (it applies its own outputs);
+    `follows`: tables over topics that others write (caught up before each batch).
+    """
+
+    name: str
+    topic: str
+    routes: tuple[Route, ...]
+    pure: bool = False
+    owns: tuple[Table[Any, Any], ...] = ()
+    follows: tuple[Table[Any, Any], ...] = ()
+    ticks: tuple[Tick, ...] = ()
+    partition_ticks: tuple[PartitionTick, ...] = ()
+
+    def decode(self, record: Record) -> tuple[Event | Envelope, Handler[Any]] | None:
+        """The event and its handler; None when no route takes it (another kind, or a tombstone)."""
+        if record.topic == RAW:
+            return Envelope.from_record(record), self.routes[0].handler
+        if record.message.value is None:
+            return None
+        kind = record.message.headers.get("ce_type")
+        for route in self.routes:
+            if issubclass(route.event, Event) and route.event.type == kind:
+                return route.event.from_record(record), route.handler
+        return None
