@@ -1,0 +1,163 @@
+"""The event log in one file: nothing to install, durable, for the processes of one machine.
+
+The server and commands of the CLI may have it open at the same time; a consumer group has one
+owner process (`lease.py`). Promises: `tests/contract/test_eventlog.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from processor.errors import ConflictError, RetryableError
+from processor.eventlog import EventLog, Message, OnAssign, OnRevoke, Record, Topic
+from processor.eventlog.lease import Lease
+from processor.eventlog.sqlite_commits import Commits
+from processor.eventlog.sqlite_compaction import Compaction
+from processor.eventlog.sqlite_reader import Reader, page
+from processor.eventlog.sqlite_schema import PARTITION_BITS, connect, prepare, reason
+from processor.eventlog.sqlite_subscription import SqliteSubscription
+
+logger = logging.getLogger("processor.eventlog")
+
+
+class SqliteLog(EventLog):
+    """Use `open`."""
+
+    def __init__(self, path: Path, topics: Sequence[Topic], commits: Commits, reader: Reader) -> None:
+        self._path = path
+        self._topics = topics
+        self._commits = commits
+        self._reader = reader
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, path: Path, topics: Sequence[Topic], partitions: int, now: Callable[[], datetime]
+    ) -> AsyncIterator[SqliteLog]:
+        """Make the file where it is missing; its two threads live as long as the context.
+
+        `now` gives the records' timestamps and is called in the writer's thread. Raises
+        `FatalError` when the file is not this log (other partition count, newer schema, damaged).
+        """
+        numbers = await asyncio.to_thread(prepare, path, [topic.name for topic in topics], partitions)
+        commits = Commits(path, numbers, partitions, now)
+        reader = Reader(path, asyncio.get_running_loop())
+        reader.start()
+        try:
+            await commits.start()
+            yield cls(path, topics, commits, reader)
+        finally:
+            try:
+                await commits.stop()
+            finally:
+                await asyncio.to_thread(reader.stop)
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions every topic has."""
+        return self._commits.partitions
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        """All of them or none, on disk when it returns."""
+        if messages:
+            await self._commits.write(messages)
+
+    @asynccontextmanager
+    async def subscribe(
+        self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke
+    ) -> AsyncIterator[SqliteSubscription]:
+        """All partitions are assigned before this returns, and revoked at the end of the context.
+
+        Raises `FatalError` naming the holder when the group has one, and whatever `on_assign` raises.
+        """
+        everything = range(self.partitions)
+        lease = Lease(self._path, group)
+        try:
+            committed = await self.committed(group, topic)
+            subscription = SqliteSubscription(self._commits, self._reader, topic, group, committed)
+            try:
+                await on_assign(everything)
+                try:
+                    yield subscription
+                finally:
+                    await self._leave(subscription, await on_revoke(everything), group)
+            finally:
+                subscription.close()
+        finally:
+            lease.release()
+
+    async def _leave(self, subscription: SqliteSubscription, offsets: Mapping[int, int], group: str) -> None:
+        try:
+            await subscription.commit(offsets)
+        except RetryableError as error:  # the records come again, which is harmless; what ended us matters more
+            logger.warning("offsets-not-committed", extra={"group": group, "reason": str(error)})
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+        """A page at a time; new records that arrive meanwhile are not waited for."""
+        slot = self._commits.slot(topic, partition)
+        kept, following = self._commits.ends(slot)
+        position, end = max(start, kept), min(end, following)
+        while position < end:
+            records = await self._reader.ask(
+                partial(page, topic=topic, partition=partition, slot=slot, start=position, end=end)
+            )
+            if not records:
+                return
+            for record in records:
+                yield record
+            position = records[-1].offset + 1
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """From memory; what another process appended is known within 50 ms."""
+        return self._commits.ends(self._commits.slot(topic, partition))
+
+    async def committed(self, group: str, topic: str) -> Mapping[int, int]:
+        """As it is on disk now."""
+        low = self._commits.slot(topic, 0)
+
+        def call(connection: sqlite3.Connection) -> dict[int, int]:
+            rows = connection.execute(
+                "SELECT slot, next FROM offsets WHERE consumers = ? AND slot >= ? AND slot < ?",
+                (group, low, low + (1 << PARTITION_BITS)),
+            )
+            return {slot - low: following for slot, following in rows.fetchall()}
+
+        return await self._reader.ask(call)
+
+    async def check(self) -> None:
+        """A real write when the last one is more than a second ago, and a look at the free space."""
+        await self._commits.check()
+
+    async def compact(self, now: datetime) -> int:
+        """Remove what the topics no longer promise, in short transactions; how many records that were.
+
+        Freed pages are used again; the file does not shrink.
+        """
+        return await Compaction(self._commits, self._reader).run(self._topics, now)
+
+    async def backup(self, file: Path) -> None:
+        """Copy the log as it is at one moment, while it runs. Raises `ConflictError` when `file` exists."""
+        await asyncio.to_thread(_copy, self._path, file)
+
+
+def _copy(path: Path, file: Path) -> None:
+    if file.exists():
+        raise ConflictError(f"{file} exists already", remedy="name a file that does not exist")
+    partial_file = file.with_name(f"{file.name}.partial")
+    partial_file.unlink(missing_ok=True)
+    try:
+        os.close(os.open(partial_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        with closing(connect(path)) as source, closing(sqlite3.connect(partial_file)) as target:
+            source.backup(target)
+        partial_file.replace(file)
+    except (OSError, sqlite3.Error) as error:
+        partial_file.unlink(missing_ok=True)
+        raise RetryableError(reason(file, error)) from error

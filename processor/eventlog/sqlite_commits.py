@@ -1,0 +1,196 @@
+"""Between the event loop and the writer: what waits for the disk, and what the log holds so far.
+
+What this process appended is handed to its own subscriptions as it is; only what they have missed is read back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from processor.errors import FatalError, PoisonError, RetryableError
+from processor.eventlog import Message, Record
+from processor.eventlog.partitions import partition_of
+from processor.eventlog.sqlite_reader import moment
+from processor.eventlog.sqlite_schema import OFFSET_BITS, OFFSET_MASK, PARTITION_BITS, free_space, slot_of
+from processor.eventlog.sqlite_writer import Batch, Row, Work, Writer
+
+HAND_OVER_AT = 32
+"""Not all senders in one batch: the loop answers some while the disk takes the others."""
+
+MOST_WAITING_BYTES = 64 * 1024 * 1024
+CHECKED_FOR_SECONDS = 1.0
+CHECK_SECONDS = 5
+START_SECONDS = 10
+PARTITION_MASK = (1 << PARTITION_BITS) - 1
+
+
+class Listener(Protocol):
+    """Wants to know of new records of a topic. Both are called on the loop and return at once."""
+
+    def offer(self, record: Record) -> None:
+        """A record that this process has just committed, in order."""
+        ...
+
+    def wake(self) -> None:
+        """There may be more than before, by whomever."""
+        ...
+
+
+class Commits:
+    """Takes messages and offsets, gives them to the writer once a turn of the loop, and keeps the ends."""
+
+    def __init__(self, path: Path, topics: Mapping[str, int], partitions: int, now: Callable[[], datetime]) -> None:
+        self.partitions = partitions
+        self._path = path
+        self._topics = topics
+        self._loop = asyncio.get_running_loop()
+        self._writer = Writer(path, now, self._loop, self._report)
+        self._waiting: list[Work] = []
+        self._waiting_bytes = 0
+        self._ends: dict[int, tuple[int, int]] = {}
+        self._known = asyncio.Event()
+        self._listeners: dict[str, list[Listener]] = {}
+        self._last_success = -CHECKED_FOR_SECONDS
+
+    async def start(self) -> None:
+        """Returns when the ends are known. Raises `FatalError` when the file cannot be read by then."""
+        self._writer.start()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._known.wait()
+        except TimeoutError:
+            raise FatalError(f"event log {self._path} could not be read within {START_SECONDS} s") from None
+
+    async def stop(self) -> None:
+        """Returns when everything that was taken is on disk or refused."""
+        self._flush()
+        await asyncio.to_thread(self._writer.stop)
+
+    def slot(self, topic: str, partition: int) -> int:
+        """Raises `FatalError` for a topic that this log was not opened with."""
+        number = self._topics.get(topic)
+        if number is None or not 0 <= partition < self.partitions:
+            raise FatalError(f"event log {self._path} has no partition {partition} of a topic {topic!r}")
+        return slot_of(number, partition)
+
+    def ends(self, slot: int) -> tuple[int, int]:
+        """The first offset still kept and the next one, as far as this process knows by now."""
+        return self._ends[slot]
+
+    def listen(self, topic: str, listener: Listener) -> None:
+        """From the next commit on."""
+        self._listeners.setdefault(topic, []).append(listener)
+
+    def unlisten(self, topic: str, listener: Listener) -> None:
+        """The opposite."""
+        self._listeners[topic].remove(listener)
+
+    async def write(
+        self,
+        messages: Sequence[Message] = (),
+        offsets: Sequence[tuple[str, int, int]] = (),
+        action: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
+        """All of it in one transaction, on disk when it returns.
+
+        `offsets` are (group, slot, next); `action` runs in the writer's thread and must be short.
+        Raises `RetryableError`, or `PoisonError` for what cannot be written at all.
+        """
+        rows, size = self._encode(messages)
+        if self._waiting_bytes + size > MOST_WAITING_BYTES and self._waiting_bytes:
+            raise RetryableError(f"event log {self._path}: {self._waiting_bytes >> 20} MiB wait for the disk already")
+        self._waiting_bytes += size
+        work = Work(self._loop.create_future(), rows, offsets, action, size)
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(work)
+        if len(self._waiting) >= HAND_OVER_AT:
+            self._flush()
+        await work.done
+
+    async def check(self) -> None:
+        """A real write, unless one has succeeded within the last second. Raises `RetryableError`."""
+        free_space(self._path)
+        if self._loop.time() - self._last_success < CHECKED_FOR_SECONDS:
+            return
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self.write(action=_touch)
+        except TimeoutError:
+            raise RetryableError(
+                f"event log {self._path}: the disk has not answered for {CHECK_SECONDS} s: check the disk"
+            ) from None
+
+    def _encode(self, messages: Sequence[Message]) -> tuple[list[Row], int]:
+        rows: list[Row] = []
+        size = 0
+        for message in messages:
+            number = self._topics.get(message.topic)
+            if number is None:
+                raise FatalError(f"event log {self._path} was not opened with a topic {message.topic!r}")
+            try:
+                headers = orjson.dumps(message.headers)
+                slot = slot_of(number, partition_of(message.key, self.partitions))
+            except (TypeError, UnicodeEncodeError) as error:
+                raise PoisonError(f"this message cannot be written: {error}") from error
+            size += len(headers) + len(message.value or b"") + len(message.key)
+            rows.append((slot, headers, message))
+        return rows, size
+
+    def _flush(self) -> None:
+        works, self._waiting = self._waiting, []
+        if works:
+            self._writer.put(works)
+
+    def _report(self, batch: Batch) -> None:
+        if batch.ends is not None:
+            self._ends = dict(batch.ends)
+            self._known.set()
+        if batch.error is None:
+            self._take_over(batch)
+        self._wake(batch)
+        for work in batch.works:
+            self._waiting_bytes -= work.size
+            if work.done.done():  # its caller has gone; the record is in the log all the same
+                continue
+            if batch.error is not None:
+                work.done.set_exception(batch.error)
+            else:
+                work.done.set_result(None)
+        if batch.works and batch.error is None:
+            self._last_success = self._loop.time()
+
+    def _take_over(self, batch: Batch) -> None:
+        ends = self._ends
+        timestamp = moment(batch.timestamp)
+        messages = (message for work in batch.works for _, _, message in work.rows)
+        for row, message in zip(batch.ids, messages, strict=True):
+            slot, offset = row >> OFFSET_BITS, row & OFFSET_MASK
+            start, following = ends[slot]
+            if offset >= following:
+                ends[slot] = start, offset + 1
+            listeners = self._listeners.get(message.topic)
+            if listeners:
+                record = Record(message.topic, slot & PARTITION_MASK, offset, timestamp, message)
+                for listener in listeners:
+                    listener.offer(record)
+
+    def _wake(self, batch: Batch) -> None:
+        if batch.ends is None:
+            topics = {message.topic for work in batch.works for _, _, message in work.rows}
+        else:
+            topics = set(self._listeners)
+        for topic in topics:
+            for listener in self._listeners.get(topic, ()):
+                listener.wake()
+
+
+def _touch(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('checked', strftime('%s', 'now'))")

@@ -1,0 +1,178 @@
+"""A consumer group's hold on one topic of the embedded log: all its partitions, as long as it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+from processor.errors import RetryableError, Revoked
+from processor.eventlog import Message, Record
+from processor.eventlog.sqlite_commits import Commits
+from processor.eventlog.sqlite_reader import PAGE_BYTES, PAGE_RECORDS, Reader, page
+
+
+class Ahead:
+    """What has been fetched of a partition and not yet delivered, and from where the next comes."""
+
+    __slots__ = ("buffer", "fetching", "number", "paused", "position", "size", "slot")
+
+    def __init__(self, number: int, slot: int, position: int) -> None:
+        self.number = number
+        self.slot = slot
+        self.position = position
+        self.buffer: deque[Record] = deque()
+        self.size = 0
+        self.fetching = False
+        self.paused = False
+
+    def room(self) -> bool:
+        """Whether it pays to hold more."""
+        return len(self.buffer) < PAGE_RECORDS and self.size < PAGE_BYTES
+
+    def add(self, record: Record) -> None:
+        """The next record."""
+        self.buffer.append(record)
+        self.size += len(record.message.value or b"")
+        self.position = record.offset + 1
+
+    def take(self, limit: int) -> list[Record]:
+        """The first ones, up to `limit`."""
+        taken = [self.buffer.popleft() for _ in range(min(limit, len(self.buffer)))]
+        self.size -= sum(len(record.message.value or b"") for record in taken)
+        return taken
+
+
+class SqliteSubscription:
+    """Keeps the promises of `Subscription`. Revoked, once `close` was called."""
+
+    def __init__(self, commits: Commits, reader: Reader, topic: str, group: str, committed: Mapping[int, int]) -> None:
+        self._commits = commits
+        self._reader = reader
+        self._topic = topic
+        self._group = group
+        self._parts = [
+            Ahead(number, commits.slot(topic, number), committed.get(number, 0)) for number in range(commits.partitions)
+        ]
+        self._turn = 0
+        self._news = asyncio.Event()
+        self._failure: RetryableError | None = None
+        self._closed = False
+        commits.listen(topic, self)
+
+    def close(self) -> None:
+        """From now on nothing is delivered, appended or committed here."""
+        self._closed = True
+        self._commits.unlisten(self._topic, self)
+        self.wake()
+
+    async def poll(self, limit: int, timeout: float) -> Sequence[Record]:
+        """As the protocol says. Raises `RetryableError` when the log cannot be read, `Revoked` after the end."""
+        await asyncio.sleep(0 if limit else timeout)  # also gives the loop its turn beside an eager reader
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
+        while limit:
+            self._complain()
+            self._news.clear()
+            taken = self._take(limit)
+            self._fetch_ahead()
+            if taken:
+                return taken
+            if clock() >= deadline:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+        return ()
+
+    def pause(self, partitions: Sequence[int]) -> None:
+        """What was fetched of them waits here."""
+        for number in partitions:
+            self._parts[number].paused = True
+
+    def resume(self, partitions: Sequence[int]) -> None:
+        """Deliver them again."""
+        for number in partitions:
+            self._parts[number].paused = False
+        self.wake()
+
+    async def append(self, partition: int, messages: Sequence[Message]) -> None:
+        """As the protocol says; one process owns all partitions, so only the end of the hold revokes one."""
+        if self._closed:
+            raise Revoked(f"{self._group} no longer holds partition {partition} of {self._topic}")
+        await self._commits.write(messages)
+
+    async def commit(self, offsets: Mapping[int, int], messages: Sequence[Message] = ()) -> None:
+        """In one transaction."""
+        if self._closed:
+            if messages:
+                raise Revoked(f"{self._group} no longer holds {self._topic}")
+            return
+        places = [(self._group, self._commits.slot(self._topic, number), n) for number, n in offsets.items()]
+        if places or messages:
+            await self._commits.write(messages, places)
+
+    def offer(self, record: Record) -> None:
+        """Keep it when it is the next one and there is room; otherwise it will be read."""
+        part = self._parts[record.partition]
+        if part.position == record.offset and part.room():
+            part.add(record)
+
+    def wake(self) -> None:
+        """Let a waiting poll look again."""
+        self._news.set()
+
+    def _complain(self) -> None:
+        if self._closed:
+            raise Revoked(f"{self._group} no longer holds {self._topic}")
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _take(self, limit: int) -> list[Record]:
+        """An equal share of each partition first, so that a long one starves nobody; then what is left."""
+        ready = [part for part in self._rotated() if part.buffer and not part.paused]
+        taken: list[Record] = []
+        if ready:
+            share = -(-limit // len(ready))
+            for quota in (share, limit):
+                for part in ready:
+                    taken += part.take(min(quota, limit - len(taken)))
+        return taken
+
+    def _rotated(self) -> Sequence[Ahead]:
+        self._turn = (self._turn + 1) % len(self._parts)
+        return self._parts[self._turn :] + self._parts[: self._turn]
+
+    def _fetch_ahead(self) -> None:
+        for part in self._parts:
+            _, end = self._commits.ends(part.slot)
+            if part.position < end and not part.fetching and not part.paused and len(part.buffer) < PAGE_RECORDS // 2:
+                part.fetching = True
+                self._reader.submit(
+                    partial(
+                        page,
+                        topic=self._topic,
+                        partition=part.number,
+                        slot=part.slot,
+                        start=part.position,
+                        end=end,
+                    ),
+                    partial(self._fetched, part, end),
+                    partial(self._failed, part),
+                )
+
+    def _fetched(self, part: Ahead, end: int, records: Sequence[Record]) -> None:
+        part.fetching = False
+        for record in records:
+            part.add(record)
+        if not records:  # compaction has emptied this stretch
+            part.position = max(part.position, end)
+        self.wake()
+
+    def _failed(self, part: Ahead, error: RetryableError) -> None:
+        part.fetching = False
+        self._failure = error
+        self.wake()

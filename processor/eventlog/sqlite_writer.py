@@ -1,0 +1,226 @@
+"""The one thread that writes: whatever waits at a moment goes into one transaction, one fsync, for all.
+
+Every statement gives up the interpreter's lock and must win it back from a busy event loop, so a
+batch is a handful of statements, however many records it holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from processor.errors import RetryableError
+from processor.eventlog import Message
+from processor.eventlog.sqlite_schema import OFFSET_BITS, connect, reason
+
+logger = logging.getLogger("processor.eventlog")
+
+WATCH_SECONDS = 0.05
+MOST_IN_A_BATCH = 2_000
+ROWS_IN_A_STATEMENT = (64, 16, 4, 1)
+INSERTS = {
+    rows: f"INSERT INTO records (id, timestamp, key, headers, value) VALUES {', '.join(['(?,?,?,?,?)'] * rows)}"  # noqa: S608 - made of question marks only
+    for rows in ROWS_IN_A_STATEMENT
+}
+SET_NEXT = """INSERT INTO partitions (slot, next) SELECT CAST(key AS INTEGER), value FROM json_each(?) WHERE true
+    ON CONFLICT DO UPDATE SET next = excluded.next"""
+SET_OFFSETS = """INSERT INTO offsets (consumers, slot, next)
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+    ON CONFLICT DO UPDATE SET next = max(next, excluded.next)"""
+
+Ends = Mapping[int, tuple[int, int]]
+"""By slot: the first offset still kept, and the next one."""
+
+Row = tuple[int, bytes, Message]
+"""Slot, encoded headers, and the message itself."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What must happen in one transaction; `done` is resolved on the loop when it is on disk."""
+
+    done: asyncio.Future[None]
+    rows: Sequence[Row] = ()
+    offsets: Sequence[tuple[str, int, int]] = ()
+    action: Callable[[sqlite3.Connection], None] | None = None
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """What became of some works: their rows' ids in order, and all ends when others wrote too."""
+
+    works: Sequence[Work]
+    timestamp: int = 0
+    ids: list[int] = field(default_factory=list)
+    ends: Ends | None = None
+    error: RetryableError | None = None
+
+
+class Writer:
+    """Give it works with `put`; it answers with `report`, called on the loop, in the order of the commits."""
+
+    def __init__(
+        self,
+        path: Path,
+        now: Callable[[], datetime],
+        loop: asyncio.AbstractEventLoop,
+        report: Callable[[Batch], None],
+    ) -> None:
+        self._path = path
+        self._now = now
+        self._loop = loop
+        self._report = report
+        self._queue: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
+        self._connection: sqlite3.Connection | None = None
+        self._next: dict[int, int] = {}
+        self._seen = -1
+        self._thread = threading.Thread(target=self._run, name="eventlog-writer", daemon=True)
+
+    def start(self) -> None:
+        """The first report brings all ends."""
+        self._thread.start()
+
+    def put(self, works: list[Work]) -> None:
+        """From the loop; never waits."""
+        self._queue.put(works)
+
+    def stop(self) -> None:
+        """Write what was put so far, then end; blocks until it has."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._watch()
+        going = True
+        while going:
+            try:
+                works = self._queue.get(timeout=WATCH_SECONDS)
+            except queue.Empty:
+                self._watch()
+                continue
+            going, batch = self._collect(works)
+            if batch:
+                self._tell(self._write(batch))
+        if self._connection is not None:
+            self._connection.close()
+
+    def _collect(self, works: list[Work] | None) -> tuple[bool, list[Work]]:
+        """All that waits now: an fsync costs the same for one and for many."""
+        if works is None:
+            return False, []
+        batch = list(works)
+        with suppress(queue.Empty):
+            while len(batch) < MOST_IN_A_BATCH:
+                more = self._queue.get_nowait()
+                if more is None:
+                    return False, batch
+                batch += more
+        return True, batch
+
+    def _write(self, works: list[Work]) -> Batch:
+        batch = Batch(works)
+        try:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            batch.ends = self._foreign(connection)
+            following = dict(self._next)
+            self._insert(connection, batch, following)
+            connection.execute("COMMIT")
+            self._next = following
+        except Exception as error:
+            if not isinstance(error, sqlite3.Error):
+                logger.exception("eventlog-writer")
+            batch.error = RetryableError(reason(self._path, error))
+            batch.ids.clear()
+            batch.ends = None
+            self._forget()
+        return batch
+
+    def _insert(self, connection: sqlite3.Connection, batch: Batch, following: dict[int, int]) -> None:
+        batch.timestamp = int(self._now().timestamp() * 1000)
+        values: list[object] = []
+        touched: set[int] = set()
+        for work in batch.works:
+            for slot, headers, message in work.rows:
+                offset = following[slot]
+                following[slot] = offset + 1
+                touched.add(slot)
+                row = slot << OFFSET_BITS | offset
+                batch.ids.append(row)
+                values += (row, batch.timestamp, message.key, headers, message.value)
+        _insert_rows(connection, values)
+        if touched:
+            connection.execute(SET_NEXT, (_json({str(slot): following[slot] for slot in touched}),))
+        offsets = [entry for work in batch.works for entry in work.offsets]
+        if offsets:
+            connection.execute(SET_OFFSETS, (_json(offsets),))
+        actions = [work.action for work in batch.works if work.action]
+        for action in actions:
+            action(connection)
+        if actions:
+            batch.ends = _ends(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = connect(self._path)
+            self._seen = -1
+        return self._connection
+
+    def _foreign(self, connection: sqlite3.Connection) -> Ends | None:
+        """All ends, when another process has written since we last looked."""
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        if version == self._seen:
+            return None
+        ends = _ends(connection)
+        self._seen = version
+        self._next = {slot: following for slot, (_, following) in ends.items()}
+        return ends
+
+    def _watch(self) -> None:
+        try:
+            ends = self._foreign(self._open())
+        except sqlite3.Error as error:
+            logger.warning("eventlog-unreadable", extra={"reason": reason(self._path, error)})
+            self._forget()
+            return
+        if ends is not None:
+            self._tell(Batch((), ends=ends))
+
+    def _forget(self) -> None:
+        """After any error: a fresh connection, which looks at the file again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _tell(self, batch: Batch) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._report, batch)
+
+
+def _insert_rows(connection: sqlite3.Connection, values: list[object]) -> None:
+    position = 0
+    for rows in ROWS_IN_A_STATEMENT:
+        while len(values) - position >= rows * 5:
+            connection.execute(INSERTS[rows], values[position : position + rows * 5])
+            position += rows * 5
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _ends(connection: sqlite3.Connection) -> Ends:
+    (answer,) = connection.execute("SELECT json_group_array(json_array(slot, start, next)) FROM partitions").fetchone()
+    return {slot: (start, following) for slot, start, following in orjson.loads(answer)}

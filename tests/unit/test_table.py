@@ -1,0 +1,154 @@
+"""Tables hold what the log says, no more and no less."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from processor.event import Event
+from processor.eventlog import EventLog, Message, Topic
+from processor.eventlog.partitions import partition_of
+from processor.eventlog.sqlite import SqliteLog
+from processor.table import Table, last
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PARTITIONS = 2
+
+
+class Counted(Event):
+    type: ClassVar[str] = "counted"
+    topic: ClassVar[str] = "counts"
+    number: int
+
+
+class Other(Event):
+    type: ClassVar[str] = "other"
+    topic: ClassVar[str] = "counts"
+
+
+def counted(subject: str, number: int) -> Counted:
+    return Counted(id=f"{subject}-{number}", time=NOON, subject=subject, number=number)
+
+
+def add(total: int | None, event: Counted) -> int | None:
+    """Forgets the subject at 0."""
+    return (total or 0) + event.number if event.number else None
+
+
+HERE = next(f"agent/{n}" for n in range(99) if partition_of(f"agent/{n}", PARTITIONS) == 0)
+THERE = next(f"agent/{n}" for n in range(99) if partition_of(f"agent/{n}", PARTITIONS) == 1)
+
+
+@pytest.fixture
+async def log(tmp_path: Path) -> AsyncIterator[EventLog]:
+    async with SqliteLog.open(tmp_path / "events.db", [Topic("counts", compact=True)], PARTITIONS, lambda: NOON) as log:
+        yield log
+
+
+async def append(log: EventLog, *events: Event) -> None:
+    await log.append([event.to_message() for event in events])
+
+
+async def test_load_folds_what_the_partition_holds(log):
+    await append(log, counted(HERE, 1), counted(THERE, 5), counted(HERE, 2))
+    table = Table(Counted, fold=add)
+    await table.load(log, 0)
+    assert dict(table.items()) == {HERE: 3}
+
+
+async def test_load_again_starts_afresh(log):
+    await append(log, counted(HERE, 1))
+    table = Table(Counted, fold=add)
+    await table.load(log, 0)
+    await table.load(log, 0)
+    assert table.get(HERE) == 1
+
+
+async def test_catch_up_folds_only_what_is_new_and_says_so(log):
+    await append(log, counted(HERE, 1))
+    table = Table(Counted, fold=add)
+    await table.load(log, 0)
+    assert not await table.catch_up(log, 0)
+    await append(log, counted(HERE, 10))
+    assert await table.catch_up(log, 0)
+    assert table.get(HERE) == 11
+    assert not await table.catch_up(log, 0)
+
+
+async def test_own_outputs_count_before_they_are_in_the_log(log):
+    table = Table(Counted, fold=add)
+    await table.load(log, 0)
+    table.apply(counted(HERE, 4))
+    assert table.get(HERE) == 4
+
+
+async def test_a_reload_forgets_outputs_that_never_reached_the_log(log):
+    table = Table(Counted, fold=add)
+    await table.load(log, 0)
+    table.apply(counted(HERE, 4))
+    await table.load(log, 0)
+    assert table.get(HERE) is None
+
+
+async def test_a_tombstone_and_a_fold_to_nothing_forget_the_key(log):
+    other = next(
+        f"agent/{n}" for n in range(99) if partition_of(f"agent/{n}", PARTITIONS) == 0 and f"agent/{n}" != HERE
+    )
+    await append(log, counted(HERE, 1), counted(other, 1), counted(other, 0))
+    await log.append([Message("counts", HERE, None)])
+    table = Table(Counted, fold=add)
+    await table.load(log, 0)
+    assert dict(table.items()) == {}
+    table.apply(counted(HERE, 7))
+    table.apply(counted(HERE, 0))
+    assert dict(table.items()) == {}
+
+
+async def test_records_of_other_types_are_passed_over(log):
+    await append(log, counted(HERE, 1), Other(id="x", time=NOON, subject=HERE))
+    table = Table(Counted, fold=add)
+    await table.load(log, 0)
+    assert table.get(HERE) == 1
+    assert table.takes(counted(HERE, 1))
+    assert not table.takes(Other(id="x", time=NOON, subject=HERE))
+
+
+async def test_several_types_of_one_topic_fold_together(log):
+    await append(log, counted(HERE, 1), Other(id="x", time=NOON, subject=HERE))
+    table: Table[Event, Event] = Table(Counted, Other, fold=last)
+    await table.load(log, 0)
+    row = table.get(HERE)
+    assert row is not None
+    assert (row.type, row.sequence) == ("other", "0-1")
+
+
+async def test_a_partition_that_left_is_not_answered_for(log):
+    await append(log, counted(HERE, 1), counted(THERE, 2))
+    table = Table(Counted, fold=add)
+    for partition in range(PARTITIONS):
+        await table.load(log, partition)
+    assert dict(table.items(1)) == {THERE: 2}
+    table.drop(0)
+    assert dict(table.items()) == {THERE: 2}
+    with pytest.raises(KeyError):
+        table.get(HERE)
+    with pytest.raises(KeyError):
+        await table.catch_up(log, 0)
+
+
+async def test_compacted_records_are_not_missed(log):
+    """What compaction took away was replaced by something later in the log."""
+    await append(log, counted(HERE, 1), counted(HERE, 2))
+    table: Table[Counted, Counted] = Table(Counted, fold=last)
+    await table.load(log, 0)
+    await append(log, counted(HERE, 3))
+    assert isinstance(log, SqliteLog)
+    await log.compact(datetime(2026, 3, 5, tzinfo=UTC))
+    await table.catch_up(log, 0)
+    row = table.get(HERE)
+    assert row is not None
+    assert row.number == 3
