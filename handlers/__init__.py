@@ -1,1 +1,175 @@
 """THE DOMAIN: knows schedules, not Kafka. What we do about each event, the whole policy on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from handlers.adjust_queues import AdjustQueues
+from handlers.decide import know
+from handlers.escalate import Escalate
+from handlers.events import (
+    CampaignUpdated,
+    Decision,
+    FreezeRequested,
+    Lookup,
+    Outcome,
+    PresenceUpdated,
+    ProfileUpdated,
+    QueueUpdated,
+    ScheduleUpdated,
+    ShiftsUpdated,
+    VolumeUpdated,
+)
+from handlers.feedback import Feedback
+from handlers.look_up import LookUp
+from handlers.normalise import Context, Normalise
+from handlers.policy import Mode, Rule, Selection, remember
+from handlers.reconcile import horizon_tick, state_tick, volume_tick
+from handlers.sync_calendars import SyncScheduleCalendar, SyncShiftCalendar
+from handlers.sync_wfm import SyncCampaignsToWfm, SyncToWfm
+from processor.clients.calendars import Calendars
+from processor.clients.genesys import Genesys
+from processor.clients.wfm import PushEvent, Wfm
+from processor.event import Envelope, Event
+from processor.routing import Group, PartitionTick, on
+from processor.table import Table, last
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What people have decided: how far ahead, which topics, and what the loop may do."""
+
+    horizon: timedelta
+    holidays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wfm_topics: tuple[str, ...] = ()
+    poll: timedelta = timedelta(seconds=30)
+    mode: Mode = Mode.OBSERVE
+    rule: Rule = field(default_factory=Rule)
+    selection: Selection = field(default_factory=Selection)
+    pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FarSides:
+    """Who is there; None is not configured, and its groups do not run."""
+
+    genesys: Genesys | None = None
+    wfm: Wfm | None = None
+    calendars: Calendars | None = None
+    people: Wfm | None = None
+
+
+PUSHED: Mapping[str, type[Event]] = {
+    "schedules": ScheduleUpdated,
+    "shifts": ShiftsUpdated,
+    "presence": PresenceUpdated,
+    "queues": QueueUpdated,
+    "profiles": ProfileUpdated,
+}
+
+
+def normalise(policy: Policy, now: Callable[[], datetime]) -> list[Group]:
+    """genesys.raw → clean topics and look-heres: the one writer of both."""
+    normaliser = Normalise(Context(now, policy.horizon, policy.holidays))
+    return [Group("normalise", "genesys.raw", (on(Envelope, normaliser),), pure=True, owns=normaliser.tables)]
+
+
+def look_up(policy: Policy, genesys: Genesys, now: Callable[[], datetime]) -> list[Group]:
+    """Look-heres → Genesys → genesys.raw; and what has to be asked for without being told."""
+    queues: Table[QueueUpdated, QueueUpdated] = Table(QueueUpdated, fold=last)
+    decisions: Table[Decision, Decision] = Table(Decision, fold=last)
+    held = [_held(event) for event in (ScheduleUpdated, ShiftsUpdated, PresenceUpdated, QueueUpdated, CampaignUpdated)]
+
+    def known() -> set[str]:
+        return {subject for table in held for subject, _ in table.items()}
+
+    def polled() -> list[str]:
+        return [queue.queue_id for _, queue in queues.items() if not queue.deleted]
+
+    def targets() -> dict[str, dict[str, float]]:
+        return {
+            decision.queue_id: {m: float(s.baseline["serviceLevelSeconds"]) for m, s in decision.standing.items()}
+            for _, decision in decisions.items()
+            if decision.standing
+        }
+
+    ticks = (
+        state_tick(genesys, known),
+        volume_tick(genesys, targets, polled, now, policy.poll),
+        horizon_tick(known, now),
+    )
+    handler = LookUp(genesys, now)
+    follows: tuple[Table[Any, Any], ...] = (queues, decisions, *held)
+    return [Group("look-up", "genesys.lookups", (on(Lookup, handler),), follows=follows, ticks=ticks)]
+
+
+def _held(event: type[Event]) -> Table[Any, bool]:
+    """Only which subjects there are."""
+    return Table(event, fold=lambda _, one: None if one.deleted else True)
+
+
+def sync(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
+    """Clean topics → WFM and calendars: one group for each far side and topic."""
+    groups = []
+    if far.wfm:
+        push = SyncToWfm(far.wfm, now)
+        groups += [
+            Group(f"sync-wfm-{name}", event.topic, (on(event, push),))
+            for name, event in PUSHED.items()
+            if name in policy.wfm_topics
+        ]
+        if "campaigns" in policy.wfm_topics:
+            campaigns = on(CampaignUpdated, SyncCampaignsToWfm(far.wfm, now))
+            groups.append(Group("sync-wfm-campaigns", CampaignUpdated.topic, (campaigns,)))
+    if far.calendars:
+        hours = on(ScheduleUpdated, SyncScheduleCalendar(far.calendars, now))
+        shifts = on(ShiftsUpdated, SyncShiftCalendar(far.calendars, now))
+        groups.append(Group("sync-calendar-schedules", ScheduleUpdated.topic, (hours,)))
+        groups.append(Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,)))
+    return groups
+
+
+def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
+    """Volume → decision → Genesys and people."""
+    if policy.mode is Mode.OFF:
+        return []
+    mind = Feedback(
+        windows=Table(VolumeUpdated, fold=remember),
+        queues=Table(QueueUpdated, fold=know),
+        freezes=Table(FreezeRequested, fold=last),
+        decisions=Table(Decision, fold=last),
+        mode=policy.mode,
+        rule=policy.rule,
+        selection=policy.selection,
+        pools=policy.pools,
+    )
+    groups = [
+        Group(
+            "feedback",
+            VolumeUpdated.topic,
+            (on(VolumeUpdated, mind),),
+            pure=True,
+            owns=(mind.decisions,),
+            follows=(mind.windows, mind.queues, mind.freezes),
+            partition_ticks=(PartitionTick("brake", timedelta(seconds=0.5), mind.tick),),
+        )
+    ]
+    if far.genesys and policy.mode is Mode.ACT:
+        adjust = AdjustQueues(far.genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=last), now)
+        follows = (adjust.decisions, adjust.freezes)
+        groups.append(Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows))
+    if far.people:
+        groups += _escalations(far.people, policy.rule)
+    return groups
+
+
+def _escalations(people: Wfm, rule: Rule) -> list[Group]:
+    decided = Escalate(people, PushEvent.of, Table(QueueUpdated, fold=know), rule)
+    failed = Escalate(people, PushEvent.of, Table(QueueUpdated, fold=know), rule)
+    return [
+        Group("escalate-decisions", Decision.topic, (on(Decision, decided.decided),), follows=(decided.queues,)),
+        Group("escalate-outcomes", Outcome.topic, (on(Outcome, failed.came_of_it),), follows=(failed.queues,)),
+    ]

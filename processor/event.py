@@ -22,7 +22,7 @@ RAW = "genesys.raw"
 
 def instant(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and Z: the one form in which this product writes times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def whole_milliseconds(moment: datetime) -> datetime:
@@ -138,7 +138,19 @@ class Fence(Shape):
         return (other.time, other.version, other.id) > (self.time, self.version, self.id)
 
 
-META = {"id", "time", "subject", "source", "cause", "time_source", "fences", "trace", "sequence", "received_at"}
+META = {
+    "id",
+    "time",
+    "subject",
+    "source",
+    "cause",
+    "cause_digest",
+    "time_source",
+    "fences",
+    "trace",
+    "sequence",
+    "received_at",
+}
 
 
 class Event(Shape):
@@ -156,6 +168,8 @@ class Event(Shape):
     source: str = "genesys/unknown"
     cause: str = ""
     """The id of the record in raw that this came from."""
+    cause_digest: str = ""
+    """The start of that record's digest: tells its repeat from another event under the same id."""
     time_source: str = ""
     fences: Mapping[str, Fence] = Field(default_factory=dict)
     """By facet: what decides whether a later delivery is newer."""
@@ -184,6 +198,8 @@ class Event(Shape):
         }
         if self.cause:
             headers["ce_causationid"] = self.cause
+        if self.cause_digest:
+            headers["ce_causedigest"] = self.cause_digest
         if self.time_source:
             headers["ce_timesource"] = self.time_source
         if self.fences:
@@ -206,6 +222,7 @@ class Event(Shape):
             "subject": headers["ce_subject"],
             "source": headers.get("ce_source", "genesys/unknown"),
             "cause": headers.get("ce_causationid", ""),
+            "cause_digest": headers.get("ce_causedigest", ""),
             "time_source": headers.get("ce_timesource", ""),
             "fences": {
                 name: Fence(time=time, version=version, id=by)

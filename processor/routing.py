@@ -63,12 +63,15 @@ class Group:
     Otherwise effects happen outside: lanes by key, outcomes appended, then the commit.
     `owns`: tables over topics that only this group writes (it applies its own outputs);
     `follows`: tables over topics that others write (caught up before each batch).
+    `states`: the topic's records are states: the replay of a dead letter does the key's present
+    record, not the parked one.
     """
 
     name: str
     topic: str
     routes: tuple[Route, ...]
     pure: bool = False
+    states: bool = False
     owns: tuple[Table[Any, Any], ...] = ()
     follows: tuple[Table[Any, Any], ...] = ()
     ticks: tuple[Tick, ...] = ()

@@ -23,12 +23,13 @@ class Candidate:
     `facets`: for each facet that the payload speaks of, when (and in which version) it became so.
     `merge(previous, facets)`: the whole state when only these facets are news; `previous` is the
     last record of this subject or None. Meta fields (id, time, cause, fences) are filled in later.
+    It returns None when what is news changes nothing that we publish.
     """
 
     event: type[Event]
     subject: str
     facets: Mapping[str, Fence]
-    merge: Callable[[Any, frozenset[str]], Event]
+    merge: Callable[[Any, frozenset[str]], Event | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,284 @@
+"""Durable, verified posts per second of the receiver, beside a bare aiohttp handler that stores nothing.
+
+    python benchmarks/receive.py [--seconds 4] [--rounds 3] [--connections 8 64 256] [--json FILE]
+
+Each server is a process of its own on a free loopback port; rounds alternate between them, and the
+median counts. `cpu` is the server's processor time per post, user + system: steadier than rates on
+a shared machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import resource
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+
+USER = "genesys:benchmark-password"
+HEAD = (
+    "POST /webhooks/genesys HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Amazon/EventBridge/ApiDestinations\r\n"
+    "Content-Type: application/json; charset=utf-8\r\nRange: bytes=0-1048575\r\nAccept-Encoding: gzip,deflate\r\n"
+    f"Authorization: Basic {base64.b64encode(USER.encode()).decode()}\r\n"
+)
+BODY = json.dumps(
+    {
+        "version": "0",
+        "id": "%ID%",
+        "detail-type": "v2.users.{id}.presence",
+        "source": "aws.partner/genesys.com/cloud/0a1b/target",
+        "account": "123456789012",
+        "time": "2026-03-09T13:00:04Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {
+            "topicName": "v2.users.6c1f0a52-0000-4000-8000-00000000%AGENT%.presence",
+            "version": "2",
+            "eventBody": {
+                "source": "PURECLOUD",
+                "presenceDefinition": {"id": "31fe3bac-0000-4000-8000-000000000000", "systemPresence": "MEETING"},
+                "primary": True,
+                "message": "",
+                "modifiedDate": "2026-03-09T13:00:03.918Z",
+            },
+            "metadata": {"CorrelationId": "5f1c9bd6-0000-4000-8000-000000000000"},
+            "timestamp": "2026-03-09T13:00:04.010Z",
+        },
+    }
+)
+
+
+async def bare(address: asyncio.Future[str], stop: asyncio.Event) -> None:
+    """What is compared against: reads the body, answers 202, keeps nothing."""
+
+    async def post(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(status=202)
+
+    app = web.Application()
+    app.router.add_post("/webhooks/genesys", post)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+    await site.start()
+    address.set_result(f"{runner.addresses[0][1]}")
+    await stop.wait()
+    await runner.cleanup()
+
+
+async def ours(address: asyncio.Future[str], stop: asyncio.Event, *, durable: bool) -> None:
+    """The receiver as `serve` wires it; without `durable` the append only yields once."""
+    from handlers.normalise.envelopes import envelopes  # noqa: PLC0415 - the bare server must not pay for these
+    from processor.event import RAW  # noqa: PLC0415
+    from processor.eventlog import Message, Topic  # noqa: PLC0415
+    from processor.listener import Where, listening, runner_of  # noqa: PLC0415
+    from processor.receiver import Receiver  # noqa: PLC0415
+    from processor.signatures import Verifier  # noqa: PLC0415
+    from processor.telemetry import Metrics  # noqa: PLC0415
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    async def run(append: object) -> None:
+        receiver = Receiver(append, envelopes, Verifier.build(basic=[USER]), Metrics.build(), now)
+        async with listening(runner_of(receiver.handle, 5), Where("127.0.0.1", 0)) as at:
+            address.set_result(at.rpartition(":")[2])
+            await stop.wait()
+
+    if not durable:
+
+        async def append(_: list[Message]) -> None:
+            await asyncio.sleep(0)
+
+        await run(append)
+        return
+    from processor.eventlog.sqlite import SqliteLog  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="bench-receive-") as folder:
+        async with SqliteLog.open(Path(folder) / "events.db", [Topic(RAW)], 12, now) as log:
+            await run(log.append)
+
+
+async def serve(kind: str) -> None:
+    """The child process: says its port, serves until SIGTERM, says what it cost."""
+    stop, address = asyncio.Event(), asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    work = bare(address, stop) if kind == "bare" else ours(address, stop, durable=kind == "durable")
+    task = asyncio.ensure_future(work)
+    await asyncio.wait([address, task], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    started = resource.getrusage(resource.RUSAGE_SELF)
+    print(address.result(), flush=True)
+    await task
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime - started.ru_utime - started.ru_stime
+    print(json.dumps({"cpu": cpu, "rssMb": used.ru_maxrss / 1024}), flush=True)
+
+
+@dataclass
+class Load:
+    """Posts as fast as the answers come, on a number of connections, until the time is up."""
+
+    port: int
+    fresh: bool
+    until: float
+    latencies: list[float] = field(default_factory=list)
+    wrong: int = 0
+    count: int = 0
+
+    def request(self) -> bytes:
+        """The next post: an id of its own, one of 500 agents."""
+        self.count += 1
+        body = BODY.replace("%ID%", f"{self.count:036d}").replace("%AGENT%", f"{self.count % 500:04d}")
+        close = "Connection: close\r\n" if self.fresh else ""
+        return f"{HEAD}{close}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+class Client(asyncio.Protocol):
+    """One connection; a new one for each post when `fresh`."""
+
+    def __init__(self, load: Load, done: asyncio.Future[None]) -> None:
+        self.load, self.done, self.buffer = load, done, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self.transport = transport
+        self.send()
+
+    def send(self) -> None:
+        """The next post, or the end when the time is up."""
+        if time.perf_counter() > self.load.until:
+            self.transport.close()
+            if not self.done.done():
+                self.done.set_result(None)
+            return
+        self.started = time.perf_counter()
+        self.transport.write(self.load.request())
+
+    def data_received(self, data: bytes) -> None:
+        """Count an answer when all of it is here."""
+        self.buffer += data
+        head, end, body = self.buffer.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0] or 0)
+        if not end or len(body) < length:
+            return
+        self.load.latencies.append(time.perf_counter() - self.started)
+        self.load.wrong += not head.startswith(b"HTTP/1.1 202")
+        self.buffer = b""
+        if not self.load.fresh:
+            self.send()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """The connection's turn is over."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+async def connection(load: Load) -> None:
+    """Keeps one connection busy."""
+    loop = asyncio.get_running_loop()
+    while time.perf_counter() < load.until:
+        done: asyncio.Future[None] = loop.create_future()
+        transport, _ = await loop.create_connection(lambda done=done: Client(load, done), "127.0.0.1", load.port)
+        await done
+        transport.close()
+
+
+async def measure(kind: str, connections: int, seconds: float, *, fresh: bool) -> dict[str, float]:
+    """One server, one load."""
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "--serve", kind, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout
+    port = int(await asyncio.wait_for(server.stdout.readline(), 20))
+    started = time.perf_counter()
+    load = Load(port, fresh, started + seconds)
+    await asyncio.gather(*(connection(load) for _ in range(connections)))
+    elapsed = time.perf_counter() - started
+    server.terminate()
+    cost = json.loads(await asyncio.wait_for(server.stdout.readline(), 30))
+    await server.wait()
+    if load.wrong:
+        raise SystemExit(f"{kind}: {load.wrong} of {len(load.latencies)} answers were not 202")
+    cuts = statistics.quantiles(load.latencies, n=100)
+    return {
+        "rate": len(load.latencies) / elapsed,
+        "p50Ms": cuts[49] * 1e3,
+        "p99Ms": cuts[98] * 1e3,
+        "cpuUs": cost["cpu"] / len(load.latencies) * 1e6,
+        "rssMb": cost["rssMb"],
+    }
+
+
+async def compare(kinds: list[str], connections: int, seconds: float, rounds: int, *, fresh: bool) -> list[dict]:
+    """Alternating rounds; medians, with the ratio to bare."""
+    runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
+    for _ in range(rounds):
+        for kind in kinds:
+            runs[kind].append(await measure(kind, connections, seconds, fresh=fresh))
+    medians = {
+        kind: {name: statistics.median(run[name] for run in runs[kind]) for name in runs[kind][0]} for kind in kinds
+    }
+    rows = []
+    for kind, found in medians.items():
+        name = f"receive-{kind}-{connections}{'-new-connections' if fresh else ''}"
+        reference = medians["bare"]
+        shown = {key: round(found[key], 2) for key in ("p50Ms", "p99Ms", "rssMb", "cpuUs")}
+        rows.append(
+            {
+                "name": name,
+                "value": round(found["rate"]),
+                "unit": "posts/s",
+                "reference": round(reference["rate"]),
+                "ratio": round(found["rate"] / reference["rate"], 3),
+                "cpuRatio": round(found["cpuUs"] / reference["cpuUs"], 2),
+                **shown,
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def main() -> None:
+    """Parse, run, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, nargs="+", default=[8, 64, 256])
+    parser.add_argument("--kinds", nargs="+", default=["bare", "durable"])
+    parser.add_argument(
+        "--no-fresh", action="store_true", help="leave out the runs with a new connection for each post"
+    )
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if options.serve:
+        asyncio.run(serve(options.serve))
+        return
+
+    async def everything() -> list[dict]:
+        rows = []
+        for number in options.connections:
+            rows += await compare(options.kinds, number, options.seconds, options.rounds, fresh=False)
+        if not options.no_fresh:
+            rows += await compare(options.kinds, 64, options.seconds, options.rounds, fresh=True)
+        return rows
+
+    rows = asyncio.run(everything())
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What normalise remembers of a subject, all of it read back from the log: the last record, the fences, recent ids.
+
+The state topics carry all fences of their subject in each record. Compaction leaves the records
+of the last 25 hours (`min.compaction.lag.ms`), so the ids in them can be read back as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from handlers.events import Fate, VolumeUpdated
+from processor.event import META, Event, Fence
+
+WINDOW = timedelta(hours=25)
+"""Senders retry for 24 hours."""
+
+KEPT = 16
+"""Ids remembered of events with a time of their own: the fences judge these, ids only name the verdict."""
+
+KEPT_AT_MOST = 1_000
+"""Ids remembered of one subject whatever their age."""
+
+
+@dataclass(slots=True)
+class Known:
+    """A raw record that was taken. `digests`: of the bodies seen under its id; `until`: forgotten first when None."""
+
+    digests: tuple[str, ...]
+    received_at: datetime | None
+
+
+@dataclass(slots=True)
+class Row:
+    """All that is remembered of one subject in one topic."""
+
+    last: Event | None = None
+    fences: dict[str, Fence] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+    """Volume only: by facet, a hash of what was published last (`last` is of one facet among many)."""
+
+
+NOTHING = Row()
+"""Of a subject never seen. Read only."""
+
+
+def remember_state(row: Row | None, event: Event) -> Row:
+    """Fold a record that is the whole state of its subject."""
+    row = row or Row()
+    row.last = event
+    row.fences = dict(event.fences)
+    _remember_id(row, event)
+    return row
+
+
+def remember_volume(row: Row | None, event: VolumeUpdated) -> Row:
+    """Fold one interval of one medium: its fence joins the others, those older than the window go."""
+    row = row or Row()
+    row.last = event
+    row.fences.update(event.fences)
+    mark = hash(meaning_of(event))
+    row.marks.update(dict.fromkeys(event.fences, mark))
+    oldest = event.time - WINDOW
+    if any(fence.time < oldest for fence in row.fences.values()):
+        row.fences = {name: fence for name, fence in row.fences.items() if fence.time >= oldest}
+        row.marks = {name: mark for name, mark in row.marks.items() if name in row.fences}
+    _remember_id(row, event)
+    return row
+
+
+def remember_fate(row: Row | None, fate: Fate) -> Row | None:
+    """Fold a fate: fences that moved on without a record, and ids of what was handed to look-ups."""
+    if not fate.fences and fate.fate != "looked-up":
+        return row
+    row = row or Row()
+    for name, fence in fate.fences.items():
+        if name not in row.fences or row.fences[name].admits(fence):
+            row.fences[name] = fence
+    oldest = fate.time - WINDOW
+    if len(row.fences) > KEPT:
+        row.fences = {name: fence for name, fence in row.fences.items() if fence.time >= oldest}
+    if fate.fate == "looked-up":
+        _remember_id(row, fate)
+    return row
+
+
+def _remember_id(row: Row, event: Event) -> None:
+    before = row.known.pop(event.cause, None)
+    digests = before.digests if before else ()
+    if event.cause_digest and event.cause_digest not in digests:
+        digests = (*digests[-KEPT:], event.cause_digest)
+    row.known[event.cause] = Known(digests, event.received_at if event.time_source == "received" else None)
+    if len(row.known) > KEPT:
+        _forget(row, (event.received_at or event.time) - WINDOW)
+
+
+def _forget(row: Row, oldest: datetime) -> None:
+    """Oldest first, until few enough are left; what has no time of its own stays for the whole window."""
+    for name, known in list(row.known.items()):
+        if len(row.known) <= KEPT:
+            return
+        if known.received_at is None or known.received_at < oldest or len(row.known) > KEPT_AT_MOST:
+            del row.known[name]
+
+
+def newest(row: Row, moved_on: Row, facet: str) -> Fence | None:
+    """The fence of a facet, also where it moved on without a clean record."""
+    here, there = row.fences.get(facet), moved_on.fences.get(facet)
+    if here is None or there is None:
+        return here or there
+    return there if here.admits(there) else here
+
+
+def meaning_of(event: Event) -> tuple[object, ...]:
+    """What the record says, without what it is called and when it came."""
+    return tuple(value for name, value in event.__dict__.items() if name not in META)
+
+
+def same_meaning(before: Event | None, after: Event) -> bool:
+    """Whether publishing `after` would tell nobody anything. What it calls changed is news by itself."""
+    if before is None or type(before) is not type(after) or after.__dict__.get("changed"):
+        return False
+    there, here = before.__dict__, after.__dict__
+    return all(there[name] == value for name, value in here.items() if name not in META and name != "changed")
+
+
+def named(facets: Mapping[str, Fence], name: str) -> Mapping[str, Fence]:
+    """The fences under the name that their event is published by; readers may leave that open."""
+    if all(fence.id == name for fence in facets.values()):
+        return facets
+    return {facet: fence.model_copy(update={"id": name}) for facet, fence in facets.items()}

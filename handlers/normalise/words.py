@@ -1,0 +1,111 @@
+"""How vendors spell times, statuses, media and numbers, and the one spelling we use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from handlers.events import Presence, RoutingStatus
+from processor.errors import PoisonError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_ID = 256
+DEEPEST = 40
+
+
+def letters(word: str) -> str:
+    """Only the letters, in upper case: `On Queue`, `ON_QUEUE` and `on queue` are one word."""
+    return "".join(filter(str.isalpha, word)).upper()
+
+
+PRESENCES = {spelling: word for word in Presence for spelling in (letters(word), str(word))}
+STATUSES = {spelling: word for word in RoutingStatus for spelling in (letters(word), str(word))}
+MEDIA = {"voice": "call", "calls": "call", "callbacks": "callback", "emails": "email", "chats": "chat"}
+
+
+def presence(word: object) -> Presence | None:
+    """The canonical presence of any spelling; None for a word (or id) that is none."""
+    return PRESENCES.get(word) or PRESENCES.get(letters(word)) if isinstance(word, str) else None
+
+
+def routing_status(word: object) -> RoutingStatus | None:
+    """The canonical routing status of any spelling; None for a word that is none."""
+    return STATUSES.get(word) or STATUSES.get(letters(word)) if isinstance(word, str) else None
+
+
+def media(word: object) -> str:
+    """One name per medium: analytics says `voice` where a queue's settings say `call`."""
+    name = word.lower() if isinstance(word, str) else ""
+    return MEDIA.get(name, name)
+
+
+def moment(value: object) -> datetime | None:
+    """An ISO string (UTC where no offset is given) or epoch milliseconds, in UTC cut to milliseconds."""
+    try:
+        if isinstance(value, str):
+            read = datetime.fromisoformat(value)
+            read = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            read = EPOCH + timedelta(milliseconds=value)
+        else:
+            return None
+    except (ValueError, OverflowError):
+        return None
+    # A year of fewer than four digits cannot be written again, and nothing of ours happened before 1970.
+    return read.replace(microsecond=read.microsecond // 1000 * 1000) if read >= EPOCH else None
+
+
+def required_moment(body: Mapping[str, Any], name: str, field: str) -> datetime:
+    """The moment under `name`. Raises PoisonError naming `field` when it is missing or unreadable."""
+    found = moment(body.get(name))
+    if found is None:
+        raise PoisonError(f"{field} should be a date-time, found {body.get(name)!r:.80}", field)
+    return found
+
+
+def number(value: object) -> float | None:
+    """A finite number, also when it was written as a string."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        read = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return read if math.isfinite(read) else None
+
+
+def count(value: object) -> int | None:
+    """A whole number."""
+    read = number(value)
+    return None if read is None else int(read)
+
+
+def identifier(value: object) -> str:
+    """An id as a string; empty when there is none, or one that cannot be an id."""
+    if isinstance(value, str):
+        return value if 0 < len(value) <= LONGEST_ID and value.isprintable() else ""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The object that is there, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[Mapping[str, Any]]:
+    """The objects in a list; whatever else is in it is passed over."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def reference(value: object) -> str:
+    """The id in `{"id": …}`, or the id itself."""
+    return identifier(value.get("id")) if isinstance(value, dict) else identifier(value)
+
+
+def too_deep(value: object, left: int = DEEPEST) -> bool:
+    """Nested as nothing honest is: what is passed on as it came must be writable again."""
+    if isinstance(value, dict):
+        return left == 0 or any(too_deep(item, left - 1) for item in value.values())
+    return isinstance(value, list) and (left == 0 or any(too_deep(item, left - 1) for item in value))

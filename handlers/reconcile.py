@@ -1,0 +1,116 @@
+"""Now and then everything is compared: events tell of changes only, and one of them may have been lost.
+
+Answers whose meaning is unchanged write nothing downstream, so asking is all there is to do:
+at the first start, every hour, and by hand (`reconcile --once`). Volume is polled, since no event
+tells of it; the horizon of what is worked out ahead moves on once a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import orjson
+
+from handlers.events import Lookup
+from processor.clients.genesys import Genesys
+from processor.event import Envelope, Publishable, instant
+from processor.routing import Tick
+
+LOOKS: Mapping[str, tuple[str, ...]] = {
+    "schedule-group": ("schedule-group",),
+    "queue": ("queue",),
+    "agent": ("presence", "shifts"),
+    "campaign": ("campaign",),
+}
+"""By kind of subject, what there is to ask about it."""
+ROLLING = ("schedule-group", "campaign")
+"""Kinds whose intervals are worked out by us over the horizon."""
+
+Known = Callable[[], Iterable[str]]
+"""The subjects that the clean topics hold."""
+
+
+async def lookups_for_all(genesys: Genesys, why: str, known: Known = tuple) -> list[Lookup]:
+    """A look-here for everything that Genesys has, and for what only we still have: it may be deleted."""
+    since = genesys.now()
+    source = f"genesys/{await genesys.organisation_id()}"
+    subjects = sorted({*await genesys.subjects(), *known()})
+    pairs = [(what, subject) for subject in subjects for what in LOOKS.get(subject.partition("/")[0], ())]
+    return [
+        Lookup(
+            id=f"{why}@{instant(since)}/{number}",
+            time=since,
+            subject=subject,
+            source=source,
+            what=what,
+            why=why,
+            since=since,
+        )
+        for number, (what, subject) in enumerate(pairs, 1)
+    ]
+
+
+def state_tick(genesys: Genesys, known: Known = tuple, every: timedelta = timedelta(hours=1)) -> Tick:
+    """Looks at everything, from the start and then each hour."""
+
+    async def work() -> Iterable[Publishable]:
+        return await lookups_for_all(genesys, "reconcile", known)
+
+    return Tick("reconcile", "reconcile", every, work)
+
+
+def volume_tick(
+    genesys: Genesys,
+    targets: Callable[[], Mapping[str, Mapping[str, float]]],
+    queues: Callable[[], Sequence[str]],
+    now: Callable[[], datetime],
+    every: timedelta = timedelta(seconds=30),
+) -> Tick:
+    """Polls the volume of `queues()` (ids), judged against `targets()` where the loop has adjusted one."""
+
+    async def work() -> Iterable[Publishable]:
+        answers = await genesys.volume(targets(), queues())
+        source = f"genesys/{await genesys.organisation_id()}" if answers else ""
+        return [
+            Envelope(
+                id=f"volume@{instant(answer.asked)}/{answer.subject}",
+                source=source,
+                type=f"answer.{answer.what}",
+                subject=answer.subject,
+                time=answer.asked,
+                received_at=now(),
+                data=orjson.dumps(answer.body),
+            )
+            for answer in answers
+        ]
+
+    return Tick("volume", "volume", every, work)
+
+
+def horizon_tick(known: Known, now: Callable[[], datetime], every: timedelta = timedelta(hours=1)) -> Tick:
+    """An `answer.horizon` for each subject whose intervals we work out ahead, its body `{"day": "2026-11-22"}`.
+
+    It asks nobody, so it serves groups that only callbacks told us of too. The day's repeats have
+    the same ids: duplicates.
+    """
+
+    async def work() -> Iterable[Publishable]:
+        moment = now()
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        day = midnight.date().isoformat()
+        return [
+            Envelope(
+                id=f"horizon@{day}/{subject}",
+                source="processor/horizon",
+                type="answer.horizon",
+                subject=subject,
+                time=midnight,
+                received_at=moment,
+                data=orjson.dumps({"day": day}),
+            )
+            for subject in sorted(known())
+            if subject.partition("/")[0] in ROLLING
+        ]
+
+    return Tick("horizon", "horizon", every, work)

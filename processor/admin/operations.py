@@ -1,0 +1,58 @@
+"""What the operations API asks of the product; `processor/app` answers it. Everything returned is JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+Json = Mapping[str, Any]
+
+
+class Operations(Protocol):
+    """Raises by remedy: PoisonError → 422 naming the field, RefusedError → 409, RetryableError → 503."""
+
+    async def overview(self) -> Json:
+        """What the console shows, read at this moment, quickly.
+
+        `{"at", "log", "loop": {"mode", "queues"}, "off": [sentence], "counts": {"received", "published",
+        "effects", "deadLetters"}, "topics": [{"topic", "records"}], "groups": [{"group", "topic", "lag",
+        "waiting", "done", "parked", "lagSeconds", "stuckSeconds"}], "decisions": [the last, newest first:
+        {"time", "queueId", "name", "mediaType", "action", "reason"}], "outcomes": [{"time", "subject",
+        "kind", "status", "error", "latencyMs"}]}`; what is missing is shown as unknown.
+        """
+        ...
+
+    async def queues(self) -> Sequence[Json]:
+        """Every queue: `{"queueId", "name", "mediaTypes", "standing", "frozen", "last"}`."""
+        ...
+
+    async def freeze(self, queue_id: str, *, reason: str, by: str, restore: bool) -> Json:
+        """The loop leaves it alone within a second; `restore` puts its baseline back. `{"id"}` of the request."""
+        ...
+
+    async def resume(self, queue_id: str, *, reason: str, by: str, restore: bool) -> Json:
+        """The loop minds it again; `{"id"}` of the request."""
+        ...
+
+    async def request(self, kind: str, fields: Json, *, by: str) -> Json | None:
+        """Hand in a change request: `{"id", …}`. None when there is no such kind."""
+        ...
+
+    async def outcome(self, request_id: str) -> Json | None:
+        """What has become of a request (`status` `pending` at first); None when it is unknown."""
+        ...
+
+    async def event(self, event_id: str, subject: str | None) -> Json:
+        """Where is my event? Its fate, every record it caused, every effect, and how far we looked."""
+        ...
+
+    async def dead_letters(self) -> Sequence[Json]:
+        """The newest first: `{"id", "group", "topic", "key", "type", "reason", "field", "error", "time", "state"}`.
+
+        `state`: parked, waiting (its replay was asked for), or done; also `attempts` and `replayed`.
+        """
+        ...
+
+    async def replay(self, dead_letter_id: str) -> Json | None:
+        """Do it again: `{"id", "replayed"}`. None when there is no such dead letter."""
+        ...

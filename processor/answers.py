@@ -1,0 +1,89 @@
+"""What we say over HTTP: JSON, and problems as RFC 9457 with what to do about them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+
+
+def answer(status: int, content: object, headers: Mapping[str, str] | None = None) -> web.Response:
+    """JSON, whatever `content` is made of."""
+    body = orjson.dumps(content, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return web.Response(status=status, body=body, headers=headers, content_type="application/json")
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    remedy: str = "",
+    headers: Mapping[str, str] | None = None,
+    close: bool = False,
+    **facts: Any,
+) -> web.Response:
+    """An error as `application/problem+json`: `detail` says what is wrong, `remedy` what the caller can do.
+
+    `close` ends the connection after it, for callers whose body we did not read.
+    """
+    content: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    content["detail"] = detail
+    if remedy:
+        content["remedy"] = remedy
+    content.update(facts)
+    response = web.Response(
+        status=status,
+        body=orjson.dumps(content, default=str),
+        headers=headers,
+        content_type="application/problem+json",
+    )
+    if close:
+        response.force_close()
+    return response
+
+
+def retry_after(wait: timedelta | None, otherwise: float) -> dict[str, str]:
+    """The header; whole seconds, at least one (a negative value would stop EventBridge's retries)."""
+    seconds = otherwise if wait is None else wait.total_seconds()
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+@lru_cache(maxsize=2)
+def _head(second: int) -> bytes:
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nDate: {date}\r\n".encode()
+
+
+class Accepted(web.StreamResponse):
+    """202 with the ids, written in one piece: building an ordinary response costs more than verifying a post."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._ids = ids
+        self._kept = True
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection stays open, known when it is written."""
+        return self._kept
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        """Head and body."""
+        body = orjson.dumps({"ids": self._ids})
+        self._kept = request.keep_alive and request.version == HttpVersion11
+        end = b"" if self._kept else b"Connection: close\r\n"
+        transport = request.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (_head(int(time.time())), len(body), end, body))
+        return request.writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """All was written."""

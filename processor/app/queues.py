@@ -1,0 +1,96 @@
+"""The loop's brake, and what it is doing: the queues as the log knows them."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from handlers.events import Decision, FreezeRequested, QueueUpdated
+from processor.event import instant
+from processor.eventlog import EventLog
+from processor.table import Table, last
+
+
+class Queues:
+    """Tables of its own over the log, caught up at each question."""
+
+    def __init__(self, log: EventLog, now: Callable[[], datetime]) -> None:
+        self._log = log
+        self._now = now
+        self._queues: Table[QueueUpdated, QueueUpdated] = Table(QueueUpdated, fold=last)
+        self._decisions: Table[Decision, Decision] = Table(Decision, fold=last)
+        self._freezes: Table[FreezeRequested, FreezeRequested] = Table(FreezeRequested, fold=last)
+        self._loaded = False
+
+    async def _refresh(self) -> None:
+        for partition in range(self._log.partitions):
+            for table in (self._queues, self._decisions, self._freezes):
+                if self._loaded:
+                    await table.catch_up(self._log, partition)
+                else:
+                    await table.load(self._log, partition)
+        self._loaded = True
+
+    async def list(self) -> list[dict[str, Any]]:
+        """Every queue that is known or was decided about, by name."""
+        await self._refresh()
+        known = dict(self._queues.items())
+        decided = dict(self._decisions.items())
+        shown = [self._shown(subject, known.get(subject), decided.get(subject)) for subject in {*known, *decided}]
+        return sorted(shown, key=lambda queue: (str(queue["name"]).casefold(), queue["queueId"]))
+
+    def _shown(self, subject: str, queue: QueueUpdated | None, decision: Decision | None) -> dict[str, Any]:
+        request = self._freezes.get(subject)
+        frozen = dict(decision.memory.get("frozen", {})) if decision else {}
+        if request is not None and decision is not None and decision.memory.get("request") == request.id:
+            request = None
+        if request is not None and request.kind in ("queue-freeze", "queue-resume"):
+            freeze = {"by": request.by, "at": instant(request.time), "reason": request.reason}
+            frozen = freeze if request.kind == "queue-freeze" else {}
+        return {
+            "queueId": subject.partition("/")[2],
+            "name": queue.name if queue else "",
+            "deleted": bool(queue and queue.deleted),
+            "mediaTypes": {
+                medium: level.model_dump(by_alias=True)
+                for medium, level in (queue.media_types if queue else {}).items()
+            },
+            "standing": {
+                medium: standing.model_dump(by_alias=True, mode="json")
+                for medium, standing in (decision.standing if decision else {}).items()
+            },
+            "frozen": frozen or None,
+            "last": {
+                "action": decision.action,
+                "reason": decision.reason,
+                "mediaType": decision.media_type,
+                "time": instant(decision.time),
+                "seen": decision.seen,
+                "target": decision.target,
+            }
+            if decision
+            else None,
+        }
+
+    async def brake(
+        self, kind: str, queue_ids: Iterable[str], *, reason: str = "", by: str = "", restore: bool = False
+    ) -> Sequence[str]:
+        """Ask the loop to leave the queues alone (`queue-freeze`) or to mind them again; returns the requests' ids."""
+        requests = [
+            FreezeRequested(
+                id=str(uuid.uuid4()),
+                time=self._now(),
+                subject=f"queue/{queue_id}",
+                kind=kind,
+                queue_id=queue_id,
+                reason=reason,
+                by=by or getpass.getuser(),
+                restore=restore,
+            )
+            for queue_id in queue_ids
+        ]
+        await self._log.append([request.to_message() for request in requests])
+        return [request.id for request in requests]

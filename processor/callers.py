@@ -1,0 +1,94 @@
+"""Where a post came from, and whether that caller is too fast."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+from processor.errors import FatalError
+
+CALLERS_AT_MOST = 10_000
+_FORWARDED_FOR = re.compile(r'for=("[^"]*"|[^;,\s]+)', re.IGNORECASE)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Proxies:
+    """The proxies that are believed when they say for whom they speak; nobody else is."""
+
+    def __init__(self, networks: Sequence[str] = ()) -> None:
+        """CIDRs or addresses. Raises FatalError naming the one that is neither."""
+        self._networks: list[Network] = []
+        for text in networks:
+            try:
+                self._networks.append(ipaddress.ip_network(text.strip(), strict=False))
+            except ValueError:
+                raise FatalError(f"TRUSTED_PROXIES: {text!r} is no address and no network like 10.0.0.0/8") from None
+
+    def caller(self, peer: str, headers: Mapping[str, str]) -> str:
+        """The address nearest to us that is not a trusted proxy; `headers` by lower-case name."""
+        if not self._networks or not self._trusted(peer):
+            return peer
+        nearest = peer
+        for address in reversed(_chain(headers)):
+            if not _is_address(address):
+                break  # `unknown` or hidden: what stands before it cannot be checked
+            nearest = address
+            if not self._trusted(address):
+                break
+        return nearest
+
+    def _trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+
+def _chain(headers: Mapping[str, str]) -> list[str]:
+    """The addresses from the farthest to the nearest; RFC 7239 goes before the older header."""
+    if "forwarded" in headers:
+        return [_bare(found) for found in _FORWARDED_FOR.findall(headers["forwarded"])]
+    return [_bare(part) for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
+
+
+def _bare(node: str) -> str:
+    """Without quotes, brackets and port."""
+    node = node.strip().strip('"')
+    if node.startswith("["):
+        return node[1:].partition("]")[0]
+    return node.partition(":")[0] if node.count(":") == 1 else node
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+class RateLimit:
+    """A bucket per caller: `rate` posts a second, a second's worth at once."""
+
+    def __init__(self, rate: float) -> None:
+        """A rate of 0 limits nobody."""
+        self._rate = rate
+        self._burst = max(1.0, rate)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, caller: str, now: float) -> float:
+        """Seconds until this caller may post again; 0 when this post may pass (and counts)."""
+        if not self._rate:
+            return 0.0
+        tokens, since = self._buckets.pop(caller, (self._burst, now))
+        tokens = min(self._burst, tokens + max(0.0, now - since) * self._rate)
+        passes = tokens >= 1
+        self._buckets[caller] = (tokens - 1 if passes else tokens, now)
+        if len(self._buckets) > CALLERS_AT_MOST:
+            self._buckets.popitem(last=False)  # the one longest silent
+        return 0.0 if passes else max((1 - tokens) / self._rate, math.ulp(1.0))

@@ -1,0 +1,85 @@
+"""The commands: `genesys-processor COMMAND`, one file for each.
+
+A command's module has `add(subparsers)`, which describes it, and sets `run`, which does it and
+returns the exit code: 0 done, 1 failed, 2 usage or settings, 3 input not valid, 4 refused
+because of a conflict, 5 not permitted, 6 far side unreachable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from processor.cli import (
+    calendars,
+    check,
+    dead_letters,
+    demo,
+    log,
+    post,
+    queues,
+    reconcile,
+    sandbox,
+    serve,
+    tail,
+    topics,
+)
+from processor.errors import ConflictError, FatalError, PoisonError, ProcessorError, RefusedError, RetryableError
+from processor.settings import SettingsError
+
+COMMANDS = (serve, demo, sandbox, tail, post, queues, dead_letters, reconcile, calendars, topics, log, check)
+
+EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (SettingsError, 2),
+    (PoisonError, 3),
+    (ValidationError, 3),
+    (ConflictError, 4),
+    (RefusedError, 5),
+    (RetryableError, 6),
+    (FatalError, 1),
+    (ProcessorError, 1),
+    (OSError, 1),
+)
+"""The first that fits."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; what goes wrong is one line on stderr that says what to do."""
+    parser = argparse.ArgumentParser(
+        prog="genesys-processor",
+        description="Genesys Cloud events into a log, out to WFM systems and calendars, and back into the queues.",
+        epilog="Settings come from the environment, prefix PROCESSOR_: see docs/configuration.md and `check`.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(subparsers)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        return 0
+    except BaseExceptionGroup as group:
+        return _explain(_first(group))
+    except tuple(kind for kind, _ in EXIT_CODES) as error:
+        return _explain(error)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _explain(error: BaseException) -> int:
+    code = next((code for kind, code in EXIT_CODES if isinstance(error, kind)), None)
+    if code is None:
+        raise error
+    remedy = getattr(error, "remedy", None)
+    print(f"genesys-processor: {error}" + (f" ({remedy})" if remedy else ""), file=sys.stderr)
+    return code

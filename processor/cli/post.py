@@ -1,0 +1,107 @@
+"""`post FILE…`: sends recorded payloads to a receiver, as Genesys would, authenticated from the settings."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from processor.errors import PoisonError, RefusedError, RetryableError
+from processor.event import instant
+from processor.settings import Settings, load
+from processor.signatures import sign
+
+TIMEOUT = aiohttp.ClientTimeout(total=15)
+
+
+def add(subparsers: Any) -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("post", help="send recorded payloads to a receiver", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a JSON file; - reads standard input")
+    parser.add_argument("--url", help="default: the receiver of the settings")
+    parser.add_argument(
+        "--envelope",
+        choices=("eventbridge", "notification", "plain"),
+        default="plain",
+        help="plain sends the file as it is; the others wrap it, with its topic from topicName",
+    )
+    parser.set_defaults(run=lambda options: asyncio.run(_post(options)))
+
+
+async def _post(options: argparse.Namespace) -> int:
+    settings = load()
+    url = options.url or f"http://{settings.receiver_host}:{settings.receiver_port}/webhooks/genesys"
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        for file in options.files:
+            body = wrap(_read(file), options.envelope)
+            try:
+                async with session.post(url, data=body, headers=headers(settings, body)) as answer:
+                    text = await answer.text()
+            except (aiohttp.ClientConnectionError, TimeoutError) as error:
+                raise RetryableError(f"{url} does not answer: {error}; is the receiver running?") from error
+            if answer.status != 202:
+                raise RefusedError(f"{file}: {answer.status} {text}")
+            print(text)
+    return 0
+
+
+def _read(file: Path) -> bytes:
+    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+
+
+def headers(settings: Settings, body: bytes) -> dict[str, str]:
+    """The first credential that is set."""
+    common = {"Content-Type": "application/json"}
+    if settings.webhook_basic:
+        pair = settings.webhook_basic[0].get_secret_value()
+        return common | {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+    if settings.webhook_api_key:
+        name, _, value = settings.webhook_api_key[0].get_secret_value().partition(":")
+        return common | {name.strip(): value.strip()}
+    if settings.webhook_secrets:
+        now, message = datetime.now(UTC), f"msg_{uuid.uuid4().hex}"
+        secret = settings.webhook_secrets[0].get_secret_value()
+        signature = sign(secret, message, now, body)
+        return common | {
+            "webhook-id": message,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signature,
+        }
+    return common
+
+
+def wrap(body: bytes, envelope: str) -> bytes:
+    """Put a payload into an envelope. A whole envelope in the file is taken apart first."""
+    if envelope == "plain":
+        return body
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise PoisonError(f"the file is no JSON: {error}") from error
+    frame = payload.get("detail", payload) if isinstance(payload, dict) else {}
+    if "topicName" not in frame:
+        raise PoisonError("the payload has no topicName: send it with --envelope plain")
+    now = instant(datetime.now(UTC))
+    if envelope == "notification":
+        return orjson.dumps({"version": "2", "metadata": {}, **{k: frame[k] for k in frame if k != "timestamp"}})
+    return orjson.dumps(
+        {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": frame["topicName"],
+            "source": "aws.partner/genesys.com/cloud/sample/post",
+            "account": "000000000000",
+            "time": now[:19] + "Z",
+            "region": "us-east-1",
+            "resources": [],
+            "detail": {"version": "2", "metadata": {}, "timestamp": now, **frame},
+        }
+    )

@@ -1,0 +1,64 @@
+"""`queues`: what the loop does on each queue, and its brake."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any
+
+from processor.app.log import open_log, utc_now
+from processor.app.queues import Queues
+from processor.errors import PoisonError
+from processor.settings import load
+
+
+def add(subparsers: Any) -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("queues", help="list queues; freeze or resume the loop on them", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="every queue, what stands on it, and who froze it")
+    listing.set_defaults(run=lambda _: asyncio.run(_list()))
+    for action, says in (("freeze", "the loop leaves these queues alone"), ("resume", "the loop minds them again")):
+        brake = actions.add_parser(action, help=says)
+        brake.add_argument("ids", nargs="*", metavar="ID", help="queue ids, or names as `list` shows them")
+        brake.add_argument("--all", action="store_true", help="all queues that are known")
+        brake.add_argument("--restore", action="store_true", help="put the remembered baseline back now")
+        brake.add_argument("--reason", default="", help="kept in the audit trail")
+        brake.set_defaults(run=lambda options, kind=action, p=brake: asyncio.run(_brake(options, kind, p)))
+
+
+async def _list() -> int:
+    async with open_log(load()) as log:
+        for queue in await Queues(log, utc_now).list():
+            media = ", ".join(
+                f"{medium} {level['serviceLevelSeconds']:g} s"
+                for medium, level in queue["mediaTypes"].items()
+                if level["serviceLevelSeconds"] is not None
+            )
+            adjusted = "; ".join(f"{medium} adjusted, step {s['step']}" for medium, s in queue["standing"].items())
+            frozen = f"frozen by {queue['frozen']['by']} at {queue['frozen']['at']}" if queue["frozen"] else ""
+            print("  ".join(part for part in (queue["queueId"], queue["name"], media, adjusted, frozen) if part))
+    return 0
+
+
+async def _brake(options: argparse.Namespace, action: str, parser: argparse.ArgumentParser) -> int:
+    if bool(options.ids) == options.all:
+        parser.error("name the queues, or say --all")
+    async with open_log(load()) as log:
+        queues = Queues(log, utc_now)
+        known = await queues.list()
+        ids = [queue["queueId"] for queue in known] if options.all else [_id(word, known) for word in options.ids]
+        await queues.brake(f"queue-{action}", ids, reason=options.reason, restore=options.restore)
+        for queue_id in ids:
+            print(f"{queue_id}  {action} requested")
+    return 0
+
+
+def _id(word: str, known: list[dict[str, Any]]) -> str:
+    """An id as it is (even of a queue that nobody has seen yet), else the one queue of that name."""
+    named = [queue["queueId"] for queue in known if queue["name"].casefold() == word.casefold()]
+    if any(queue["queueId"] == word for queue in known) or not named:
+        return word
+    if len(named) > 1:
+        raise PoisonError(f"{len(named)} queues are named {word}: use an id ({', '.join(named)})")
+    return str(named[0])

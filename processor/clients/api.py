@@ -1,0 +1,300 @@
+"""One request to a far side: credentials, timeout, pace, and its answer's status turned into an error.
+
+The only place where HTTP statuses are read. What callers see:
+
+    2xx                        Reply
+    304                        NotModified (RefusedError)
+    401 (once renewed), 407    Unauthorised (FarSideDown): our credentials are at fault, no record is
+    403                        Forbidden (RefusedError); `remedy` names the missing permission
+    404, 410                   NotFound (RefusedError)
+    405                        NotAllowed (RefusedError); MKCALENDAR says so of what exists
+    409 / 412                  ConflictError / PreconditionFailed (ConflictError)
+    408, 425, 429              RetryableError with `retry_after`
+    5xx, no answer             Unreachable (RetryableError), or FarSideDown once the breaker is open
+    any other                  Rejected (RefusedError): the same request would be rejected again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import aiohttp
+import orjson
+import tenacity
+from yarl import URL
+
+from processor.clients.authorise import Anonymous, Authoriser
+from processor.clients.breaker import Breaker, BreakerPolicy, Unreachable
+from processor.clients.pace import Pace, Time
+from processor.clients.replies import (
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    NotModified,
+    PreconditionFailed,
+    Rejected,
+    Reply,
+    Unauthorised,
+    allowance,
+    missing_permission,
+    retry_after,
+    saying,
+)
+from processor.errors import ConflictError, FarSideDown, ProcessorError, RefusedError, RetryableError
+
+__all__ = [
+    "Api",
+    "ApiPolicy",
+    "Forbidden",
+    "NotAllowed",
+    "NotFound",
+    "NotModified",
+    "PreconditionFailed",
+    "Rejected",
+    "Reply",
+    "Time",
+    "Unauthorised",
+    "Unreachable",
+    "open_session",
+]
+
+REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "MKCALENDAR"})
+HOLD = timedelta(minutes=1)
+"""A 429 keeps all requests away for no longer than this: some limits are those of one API only."""
+SKEW = timedelta(seconds=2)
+"""Clocks nearer than this count as equal: a `Date` header has whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPolicy:
+    """`attempts` within one request, only for waits up to `patience` seconds; `timeout` is for each attempt."""
+
+    attempts: int = 3
+    patience: float = 5.0
+    timeout: float = 30.0
+    concurrency: int = 32
+    per_second: float | None = None
+    most_bytes: int = 64 * 1024 * 1024
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: URL
+    body: bytes | None
+    headers: Mapping[str, str]
+    repeatable: bool
+    timeout: float
+
+
+Observe = Callable[[str, str, float], None]
+"""(far side, status or `error` when none came, seconds), once for each attempt: feeds the metrics."""
+
+
+def open_session(ca_file: Path | None = None) -> aiohttp.ClientSession:
+    """The connections of the process; close it last. `ca_file`: trust these authorities too."""
+    trust = ssl.create_default_context()
+    if ca_file:
+        trust.load_verify_locations(ca_file)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=trust, limit=0, keepalive_timeout=30),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=True,
+    )
+
+
+class Api:
+    """One far side. `base_url` and the origins in `also` are the only hosts that are ever called.
+
+    Credentials go to the host of `base_url` only.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        *,
+        auth: Authoriser | None = None,
+        also: Collection[str] = (),
+        policy: ApiPolicy | None = None,
+        clocks: Time | None = None,
+        observe: Observe = lambda _name, _status, _seconds: None,
+    ) -> None:
+        """`name` stands in errors, logs and metrics: `genesys`, `wfm`, `calendars`."""
+        self.name = name
+        self._base = base_url.rstrip("/")
+        self._home = URL(base_url).origin()
+        self._origins = {self._home, *(URL(url).origin() for url in also)}
+        self._session = session
+        self._auth = auth or Anonymous()
+        self._policy = policy or ApiPolicy()
+        self._time = clocks or Time()
+        self._observe = observe
+        self._breaker = Breaker(name, self._policy.breaker, self._time.monotonic)
+        self._pace = Pace(name, self._time, self._policy.per_second, self._policy.patience)
+        self._room = asyncio.Semaphore(self._policy.concurrency)
+        self._offset = timedelta()
+
+    def now(self) -> datetime:
+        """The far side's clock as its last answer showed it; our own before the first."""
+        return self._time.now() + self._offset
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the breaker is open."""
+        return self._breaker.is_open
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        data: bytes | None = None,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        timeout: float | None = None,
+    ) -> Reply:
+        """Ask until there is an answer, or it is clear that there is none for now.
+
+        `path` is appended to the base URL as it is (quote ids yourself), or is a whole URL of an
+        allowed host. `repeatable`: a repeat is harmless though the method does not say so (POST
+        queries). Raises as this module's head says.
+        """
+        url = URL(path if path.startswith(("http://", "https://")) else self._base + path, encoded=True)
+        if url.origin() not in self._origins:
+            raise RefusedError(f"{self.name}: {url.host} is not a configured host", "set its URL if it is meant")
+        call = _Call(
+            method,
+            url.extend_query(params) if params else url,
+            orjson.dumps(json) if json is not None else data,
+            {**({"Content-Type": "application/json"} if json is not None else {}), **(headers or {})},
+            method in REPEATABLE if repeatable is None else repeatable,
+            timeout or self._policy.timeout,
+        )
+        again = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(self._policy.attempts),
+            retry=tenacity.retry_if_exception(lambda error: self._soon(call, error)),
+            wait=_wait,
+            sleep=self._time.sleep,
+            reraise=True,
+        )
+        return await again(self._attempt, call)
+
+    def _soon(self, call: _Call, error: BaseException) -> bool:
+        if not isinstance(error, RetryableError) or isinstance(error, FarSideDown):
+            return False
+        if error.retry_after and error.retry_after.total_seconds() > self._policy.patience:
+            return False
+        return call.repeatable or not (isinstance(error, Unreachable) and error.sent)
+
+    async def _attempt(self, call: _Call) -> Reply:
+        ours = call.url.origin() == self._home
+        credentials = await self._auth.headers() if ours else {}
+        reply = await self._exchange(call, credentials)
+        if reply.status == 401 and credentials:
+            self._auth.refused(credentials)
+            credentials = await self._auth.headers()
+            reply = await self._exchange(call, credentials)
+        if 200 <= reply.status < 300:
+            return reply
+        raise self._refusal(call, reply, credentials)
+
+    def _refusal(self, call: _Call, reply: Reply, credentials: Mapping[str, str]) -> ProcessorError:
+        secrets = (*credentials.values(), call.headers.get("Authorization", ""))
+        return _refusal(f"{self.name}: {call.method} {call.url.path}", reply, secrets)
+
+    async def _exchange(self, call: _Call, credentials: Mapping[str, str]) -> Reply:
+        await self._pace.turn()
+        async with self._room:
+            with self._breaker.guard():
+                reply = await self._send(call, credentials)
+                self._heed(reply)
+                if reply.status >= 500:
+                    raise self._refusal(call, reply, credentials)
+        return reply
+
+    async def _send(self, call: _Call, credentials: Mapping[str, str]) -> Reply:
+        left, started = self._time.now(), self._time.monotonic()
+        status = "error"
+        try:
+            async with self._session.request(
+                call.method,
+                call.url,
+                data=call.body,
+                headers={**credentials, **call.headers},
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=call.timeout, sock_connect=min(call.timeout, 5)),
+            ) as answer:
+                body = await self._read(answer)
+                status = str(answer.status)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                took = timedelta(seconds=self._time.monotonic() - started)
+                return Reply(answer.status, headers, body, self._tell_time(left, took, headers))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            # the text of some aiohttp errors holds the whole URL; the kind and the host are enough
+            what = "did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+            sent = not isinstance(error, aiohttp.ClientConnectorError)
+            raise Unreachable(f"{self.name}: {call.method} {call.url.host}: {what}", sent=sent) from error
+        finally:
+            self._observe(self.name, status, self._time.monotonic() - started)
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > self._policy.most_bytes:
+                raise Rejected(f"{self.name}: the answer is larger than {self._policy.most_bytes} bytes")
+        return bytes(body)
+
+    def _tell_time(self, left: datetime, took: timedelta, headers: Mapping[str, str]) -> datetime:
+        """Learn the far side's clock from this answer; returns what it showed when the request left."""
+        try:
+            theirs = parsedate_to_datetime(headers["date"])
+        except (KeyError, ValueError):
+            return left + self._offset
+        theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+        ours = left + took
+        self._offset = theirs - ours if abs(theirs - ours) > SKEW else timedelta()
+        return left + self._offset
+
+    def _heed(self, reply: Reply) -> None:
+        """Keep to the rate limit that the answer tells of."""
+        if reply.status == 429:
+            self._pace.hold(min(retry_after(reply) or timedelta(seconds=1), HOLD).total_seconds())
+        elif told := allowance(reply):
+            self._pace.allowance(*told)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """As long as the far side asked, else a little longer each time, with jitter."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, RetryableError) else None
+    return asked.total_seconds() if asked else tenacity.wait_random_exponential(multiplier=0.2, max=2)(state)
+
+
+def _refusal(what: str, reply: Reply, secrets: Collection[str]) -> ProcessorError:
+    """The error that says what happens next."""
+    status = reply.status
+    text = f"{what} answered {status}: {saying(reply, secrets)}"
+    if status >= 500:
+        return Unreachable(text, retry_after(reply))
+    if status in (408, 425, 429):
+        return RetryableError(text, retry_after(reply) or timedelta(seconds=1))
+    if status in (401, 407):
+        return Unauthorised(f"{text}; the credentials are refused: check them", timedelta(seconds=30))
+    if status == 403:
+        return Forbidden(text, missing_permission(reply))
+    if status in (409, 412):
+        return (ConflictError if status == 409 else PreconditionFailed)(text, found=reply)
+    kinds = {304: NotModified, 404: NotFound, 405: NotAllowed, 410: NotFound}
+    return kinds.get(status, Rejected)(text)

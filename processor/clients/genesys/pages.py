@@ -1,0 +1,59 @@
+"""Lists to their end, and ids that are safe in a path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from processor.clients.api import Api, Reply
+from processor.errors import PoisonError
+
+T = TypeVar("T")
+Entity = Mapping[str, Any]
+Params = Mapping[str, str | int | Sequence[str]]
+PAGE = 100
+MOST_PAGES = 10_000
+
+
+async def pages(api: Api, path: str, params: Params | None = None) -> AsyncIterator[tuple[Sequence[Entity], Reply]]:
+    """Page after page of a list. One that gives neither `nextUri` nor `pageCount` ends with its first."""
+    for number in range(1, MOST_PAGES + 1):
+        reply = await api.request("GET", path, params={**(params or {}), "pageNumber": number, "pageSize": PAGE})
+        body = reply.json()
+        page = body.get("entities") or []
+        yield page, reply
+        if not page or not (body.get("nextUri") or number < (body.get("pageCount") or 0)):
+            return
+
+
+async def entities(api: Api, path: str, params: Params | None = None) -> AsyncIterator[Entity]:
+    """Every entity of a paged list."""
+    async for page, _ in pages(api, path, params):
+        for entity in page:
+            yield entity
+
+
+async def whole(api: Api, path: str) -> AsyncIterator[Entity]:
+    """Every entity of a list that has no pages, bare or under `entities`."""
+    body = (await api.request("GET", path)).json()
+    for entity in body if isinstance(body, list) else body.get("entities") or []:
+        yield entity
+
+
+def path_id(value: str) -> str:
+    """An id that came from outside, fit for a path. Raises `PoisonError` when it is none."""
+    if not re.fullmatch(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}", value):
+        raise PoisonError(f"{value[:80]!r} is not an id", "subject")
+    return value
+
+
+def subject_id(subject: str) -> str:
+    """The id in `queue/<id>`."""
+    return path_id(subject.partition("/")[2])
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in order, at most `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,75 @@
+"""One time limit for many: what `asyncio.timeout` does, with one timer for all instead of one for each post."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import TracebackType
+
+
+class _Turn:
+    """One piece of work under the limit. Raises TimeoutError where it stood when the time is up."""
+
+    __slots__ = ("_all", "_cancelling", "_task", "ends", "expired", "finished")
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._all = deadlines
+        self.finished = False
+        self.expired = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline needs a task to end")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self.ends = self._all.register(self)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.finished = True
+        if self.expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def expire(self) -> None:
+        """The time is up."""
+        self.expired = True
+        self._task.cancel()
+
+
+class Deadlines:
+    """`async with deadlines.one():` — at most `seconds`, told at most a twentieth of it late.
+
+    All have the same length, so they end in the order in which they began, and one timer at the
+    oldest suffices; it runs only while there is work.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._turns: deque[_Turn] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def one(self) -> _Turn:
+        """The limit around one piece of work."""
+        return _Turn(self)
+
+    def register(self, turn: _Turn) -> float:
+        """Takes it into the queue; when it ends."""
+        loop = asyncio.get_running_loop()
+        turns = self._turns
+        while turns and turns[0].finished:
+            turns.popleft()
+        turns.append(turn)
+        if self._timer is None:
+            self._timer = loop.call_later(self._seconds, self._look, loop)
+        return loop.time() + self._seconds
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        turns, now = self._turns, loop.time()
+        while turns and (turns[0].finished or turns[0].ends <= now):
+            turn = turns.popleft()
+            if not turn.finished:
+                turn.expire()
+        wait = max(turns[0].ends - now, self._seconds / 20) if turns else 0.0
+        self._timer = loop.call_later(wait, self._look, loop) if turns else None

@@ -1,0 +1,102 @@
+"""The demo told so that a person can follow: what came in, what was done, and what the queue says to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from processor.demo.scene import Scene
+from processor.errors import FatalError
+
+LOOK_SECONDS = 0.5
+SUMMARY_EVERY = 8
+"""Looks between two lines of numbers."""
+WORDS = {
+    "adjust": "ADJUST ",
+    "restore": "RESTORE",
+    "stand-back": "STAND BACK",
+    "suggest": "NOTICE ",
+    "frozen": "FROZEN ",
+    "resumed": "RESUMED",
+}
+
+
+@dataclass(slots=True)
+class Account:
+    """Looks at the product's operations API and the sandbox's ledger, and says what is new."""
+
+    scene: Scene
+    say: Callable[[str], None]
+    looks: int = 0
+    said: set[str] = field(default_factory=set)
+
+    def opening(self) -> None:
+        """The addresses, and what is going to happen."""
+        scene = self.scene
+        self.say(f"""
+  receiver          {scene.receiver}/webhooks/genesys   (events go in here)
+  console, metrics  {scene.admin}/
+  Genesys stand-in  {scene.genesys}
+  WFM stand-in      {scene.wfm}
+  calendar server   {scene.caldav}
+  the log           {scene.log_file}
+
+  Two hours of a contact centre pass in {scene.seconds:g} seconds. Watch the queue "Email Support".
+""")
+
+    async def tell(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except FatalError:
+                self._once("away", "        the product is away; the sandbox goes on and sends again later")
+            else:
+                self.said.discard("away")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Say what is new. Raises FatalError when somebody does not answer."""
+        ledger = await self.scene.ask(f"{self.scene.genesys}/_sandbox/ledger")
+        clock = ledger["now"][11:16]
+        for breach in ledger["breaches"]:
+            name = ledger["queues"][breach["queueId"]]["name"]
+            numbers = f"{breach['offered']} offered in the hour, service level {breach['serviceLevel']:.0%}"
+            self._once(f"breach {breach}"[:80], f"  {clock}  BREACH   {name}: {numbers}")
+        overview = await self.scene.ask(f"{self.scene.admin}/overview")
+        for decision in reversed(overview["decisions"]):
+            key = f"decision {decision['time']} {decision['action']}"
+            word = WORDS.get(decision["action"], decision["action"])
+            self._once(key, f"  {clock}  {word}  {decision['name'] or decision['queueId']}: {decision['reason']}")
+        for change in ledger["changes"]:
+            self._once(f"change {change}", f"  {change['at'][11:16]}  in Genesys: {_changed(change, ledger)}")
+        if self.looks % SUMMARY_EVERY == 0:
+            self.say(_numbers(clock, ledger, overview))
+        self.looks += 1
+
+    def _once(self, key: str, line: str) -> None:
+        if key not in self.said:
+            self.said.add(key)
+            self.say(line)
+
+
+def _changed(change: dict[str, Any], ledger: dict[str, Any]) -> str:
+    queue = ledger["queues"][change["queueId"]]
+    return (
+        f"{queue['name']}: target {change['targetSeconds']:g} s (people want {queue['peopleWantSeconds']:g} s), "
+        f"{change['joined']} members joined"
+    )
+
+
+def _numbers(clock: str, ledger: dict[str, Any], overview: dict[str, Any]) -> str:
+    counts = overview["counts"]
+    email = next((queue for queue in ledger["queues"].values() if queue["name"] == "Email Support"), None)
+    level = f"{email['serviceLevel']:.0%}" if email and email["serviceLevel"] is not None else "-"
+    state = f"Email Support {email['offered']}/h, {level}, {email['waiting']} waiting" if email else ""
+    lag = sum(group["lag"] for group in overview["groups"])
+    return (
+        f"  {clock}  {counts['received']} in, {counts['published']} clean, {counts['effects']} effects, "
+        f"{lag} in work   |   {state}"
+    )

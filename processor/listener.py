@@ -1,0 +1,160 @@
+"""A port that is open while its block runs: TLS that follows its files, a deep backlog, a drain at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from processor.answers import problem
+from processor.errors import FatalError
+
+BACKLOG = 1024
+"""EventBridge opens a connection for each event: a burst of them must not be turned away."""
+
+TLS_CHECK_SECONDS = 10.0
+
+log = logging.getLogger("processor.listener")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificate chain and key, PEM. Both are read again when either changes."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where to listen. Port 0 = a free one; `shared` lets several processes listen on one port."""
+
+    host: str
+    port: int
+    tls: Tls | None = None
+    shared: bool = False
+    drain_seconds: float = 10.0
+
+
+class _Connection(web.RequestHandler):
+    """One connection, whose broken requests are answered as problems and without a line in the log."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """400 for what is no HTTP; 503 for a bug of ours, so that the sender repeats it."""
+        if status < 500:
+            return problem(400, message or "This is no HTTP request that we can read.", close=True)
+        log.error("request-failed", exc_info=exc, extra={"method": request.method})
+        return problem(503, "Something went wrong here.", headers={"Retry-After": "5"}, close=True)
+
+
+class LowLevelServer(web.Server):
+    """aiohttp without routes and middlewares: `handle` gets every request, its body undecoded."""
+
+    def __init__(
+        self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], *, keepalive_seconds: float = 30
+    ) -> None:
+        """A connection that sends no whole head within `keepalive_seconds` is closed."""
+        super().__init__(handle)
+        self._keepalive_seconds = keepalive_seconds
+
+    def __call__(self) -> web.RequestHandler:
+        """The protocol of one new connection."""
+        return _Connection(
+            self,
+            loop=self._loop,
+            auto_decompress=False,
+            access_log=None,  # type: ignore[arg-type]  # None is how AppRunner too turns it off
+            keepalive_timeout=self._keepalive_seconds,
+            lingering_time=1.0,
+            logger=log,
+        )
+
+
+def runner_of(
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], drain_seconds: float
+) -> web.BaseRunner:
+    """For `listening`: a port whose every request goes to `handle`."""
+    return web.ServerRunner(LowLevelServer(handle), handle_signals=False, shutdown_timeout=drain_seconds)
+
+
+@asynccontextmanager
+async def listening(runner: web.BaseRunner, where: Where) -> AsyncIterator[str]:
+    """Yields the address (`http://127.0.0.1:8080`). Raises FatalError when the port cannot be had.
+
+    At the end: no new connection, what is in flight is answered within the runner's drain time.
+    """
+    context = _tls_context(where.tls) if where.tls else None
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner, where.host, where.port, ssl_context=context, backlog=BACKLOG, reuse_port=where.shared or None
+        )
+        try:
+            await site.start()
+        except OSError as error:
+            raise FatalError(f"cannot listen on {where.host} port {where.port}: {error.strerror or error}") from error
+        # No TaskGroup: it would wrap what the block raises, and the block is the caller's.
+        follow = asyncio.create_task(_follow(where.tls, context)) if where.tls and context else None
+        try:
+            yield _address(runner, where, secure=context is not None)
+        finally:
+            if follow:
+                follow.cancel()
+                await asyncio.wait([follow])
+    finally:
+        await runner.cleanup()
+
+
+def _address(runner: web.BaseRunner, where: Where, *, secure: bool) -> str:
+    port = runner.addresses[0][1]
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    return f"{'https' if secure else 'http'}://{host}:{port}"
+
+
+def _load(context: ssl.SSLContext, tls: Tls) -> None:
+    context.load_cert_chain(tls.certificate, tls.key)
+
+
+def _tls_context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        _load(context, tls)
+    except (OSError, ssl.SSLError) as error:
+        raise FatalError(f"RECEIVER_TLS_CERT and RECEIVER_TLS_KEY cannot be used: {error}") from error
+    return context
+
+
+def _stamp(tls: Tls) -> tuple[int, ...]:
+    stats = [path.stat() for path in (tls.certificate, tls.key)]
+    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ino, stat.st_size))
+
+
+async def _follow(tls: Tls, context: ssl.SSLContext) -> None:
+    """New handshakes use what the files hold now; a pair that does not fit leaves the old one in use."""
+    loaded = _stamp(tls)
+    while True:
+        await asyncio.sleep(TLS_CHECK_SECONDS)
+        try:
+            found = _stamp(tls)
+            if found == loaded:
+                continue
+            _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)  # a trial: half a pair must not reach the port
+            _load(context, tls)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("tls-reload-failed", extra={"error": str(error)})
+        else:
+            loaded = found
+            log.info("tls-reloaded")

@@ -1,0 +1,249 @@
+"""One member of a consumer group: what both ways of consuming share about a record, its tables and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from prometheus_client import Counter
+
+from processor.deadletters import DeadLetterLimit, dead_letter, error_text, unreadable, where
+from processor.errors import PoisonError, ProcessorError
+from processor.event import Envelope, Event, Publishable
+from processor.eventlog import EventLog, Message, Record
+from processor.eventlog.partitions import partition_of
+from processor.pace import Policy
+from processor.progress import Progress
+from processor.replays import Replay, Replays
+from processor.retry import FarSide, Interrupted, Outcome, Patience, Sleep, Verdict, insist, sleep_unless
+from processor.routing import Group, Handler
+from processor.telemetry import Metrics
+
+T = TypeVar("T")
+Pause = Callable[[asyncio.Event, float], Awaitable[None]]
+"""(leaving, seconds): as `retry.sleep_unless`."""
+
+log = logging.getLogger("processor.consumer")
+
+
+class Done(NamedTuple):
+    """What a handler returned: the events, and the same as records."""
+
+    events: tuple[Publishable, ...] = ()
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(slots=True)
+class Member:
+    """A group's dependencies and its memory of this process; no loop of its own."""
+
+    group: Group
+    log: EventLog
+    policy: Policy
+    metrics: Metrics
+    now: Callable[[], datetime]
+    progress: Progress
+    redact: Callable[[str], str] = str
+    pause: Pause = sleep_unless
+    far_side: FarSide = field(default_factory=FarSide)
+    limit: DeadLetterLimit = field(init=False)
+    replays: Replays = field(init=False)
+    leaving: dict[int, asyncio.Event] = field(default_factory=dict)
+    """Of each partition that is ours: set when it goes, so that waits end."""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process leaves."""
+    _done: Counter = field(init=False)
+    _catching_up: dict[int, asyncio.Lock] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """What follows from the group's name."""
+        self._done = self.metrics.records.labels(self.group.name, Outcome.DONE.value)
+        self.limit = DeadLetterLimit(self.group.name, self.policy.limit)
+        self.replays = Replays(self.log, self.group.name)
+
+    def leave(self) -> None:
+        """The process stops: every wait ends now."""
+        self.gone.set()
+        for leaving in self.leaving.values():
+            leaving.set()
+
+    def sleep(self, leaving: asyncio.Event) -> Sleep:
+        """Waiting is a sign of life: it is bounded, and the far side's fault."""
+
+        async def sleep(seconds: float) -> None:
+            self.progress.waiting += 1
+            self.metrics.waiting.labels(self.group.name).inc()
+            self.progress.beat = self.now()
+            try:
+                await self.pause(leaving, seconds)
+            finally:
+                self.progress.waiting -= 1
+                self.metrics.waiting.labels(self.group.name).dec()
+                self.progress.beat = self.now()
+
+        return sleep
+
+    async def insist(self, what: str, leaving: asyncio.Event, work: Callable[[], Awaitable[T]]) -> T:
+        """Our own log must do it; Interrupted when we leave before it could."""
+
+        def note(error: BaseException, attempt: int) -> None:
+            self.tell_failure(what, error, attempt, {})
+
+        return await insist(work, self.sleep(leaving), note)
+
+    async def take(self, partition: int) -> int:
+        """The partition is ours: rebuild its tables; returns the offset to go on from."""
+        leaving = self.leaving[partition] = asyncio.Event()
+        self._catching_up[partition] = asyncio.Lock()
+        if self.gone.is_set():
+            leaving.set()
+        for table in (*self.group.owns, *self.group.follows):
+            await self.insist("load-table", leaving, partial(table.load, self.log, partition))
+            self.metrics.table_loads.labels(table.topic).inc()
+        topic = self.group.topic
+        committed = await self.insist("committed", leaving, partial(self.log.committed, self.group.name, topic))
+        first, _ = await self.insist("bounds", leaving, partial(self.log.bounds, topic, partition))
+        return max(first, committed.get(partition, 0))
+
+    def drop(self, partition: int) -> None:
+        """The partition has left: forget what was known of it."""
+        for table in (*self.group.owns, *self.group.follows):
+            table.drop(partition)
+        self.replays.forget(partition)
+        self.leaving.pop(partition, None)
+        self._catching_up.pop(partition, None)
+        self.progress.lag.pop(partition, None)
+        self.progress.paused.discard(partition)
+
+    async def reload(self, partition: int) -> None:
+        """Own tables again from the log, after they took what will not be appended."""
+        for table in self.group.owns:
+            await table.load(self.log, partition)
+
+    async def catch_up(self, partition: int) -> None:
+        """What others wrote meanwhile; one at a time, since a fold may not see a record twice."""
+        if not self.group.follows:
+            return
+        async with self._catching_up[partition]:
+            for table in self.group.follows:
+                await table.catch_up(self.log, partition)
+
+    async def attempt(self, record: Record, partition: int, slot: asyncio.Semaphore | None = None) -> Verdict[Done]:
+        """Read it, hand it to its handler until there is a verdict; tells of failures and counts the end.
+
+        `slot` is held during each attempt and free during waits. Raises Interrupted when the
+        partition leaves first, FatalError when bugs pass their limit.
+        """
+        leaving = self.leaving.get(partition)
+        if leaving is None or leaving.is_set():
+            raise Interrupted
+        found = self._decode(record)
+        if isinstance(found, Verdict):
+            return found
+        event, handler = found
+
+        if slot is None:  # log to log: nothing to time, and this is the path of every record
+            try:
+                return Verdict(Outcome.DONE, 1, await self._handle(handler, event, partition))
+            except Exception as error:
+                again = partial(self._handle, handler, event, partition)
+                return await self._patience(record, leaving).attempt_again(again, error)
+
+        async def work() -> Done:
+            async with slot:
+                await self.catch_up(partition)
+                return await self._handle(handler, event, partition)
+
+        return await self._patience(record, leaving).attempt(work)
+
+    def _patience(self, record: Record, leaving: asyncio.Event) -> Patience:
+        def note(error: BaseException, attempt: int) -> None:
+            self.tell_failure("attempt-failed", error, attempt, where(record))
+
+        return Patience(self.policy.retry, self.far_side, self.now, self.sleep(leaving), note)
+
+    def _decode(self, record: Record) -> tuple[Event | Envelope, Handler[Any]] | Verdict[Done]:
+        try:
+            found = self.group.decode(record)
+        except PoisonError as error:
+            return Verdict(Outcome.POISON, 1, error=error)
+        except (KeyError, TypeError, ValueError) as error:
+            return Verdict(Outcome.POISON, 1, error=unreadable(error, record))
+        return found or Verdict(Outcome.DONE, 0, Done())
+
+    async def _handle(self, handler: Handler[Any], event: Event | Envelope, partition: int) -> Done:
+        return self.written(partition, await handler(event) or ())
+
+    def written(self, partition: int, returned: Iterable[Publishable]) -> Done:
+        """The outputs as records. One for an owned table must be of this partition: others have other owners."""
+        events = tuple(returned)
+        messages = tuple([event.to_message() for event in events])
+        for table in self.group.owns:
+            for message in messages:
+                if message.topic == table.topic and partition_of(message.key, self.log.partitions) != partition:
+                    raise ValueError(f"{message.key} is not of partition {partition}: use a lookup")
+        return Done(events, messages)
+
+    def apply(self, events: Iterable[Publishable]) -> None:
+        """Own tables take own outputs."""
+        if self.group.owns:
+            for event in events:
+                for table in self.group.owns:
+                    if table.takes(event):
+                        table.apply(event)
+
+    async def present(self, replay: Replay) -> Record:
+        """What is to be done for a replay: of a state the key's newest record, else the parked one."""
+        record = replay.record
+        if self.group.states:
+            first, end = await self.log.bounds(record.topic, record.partition)
+            async for later in self.log.read(record.topic, record.partition, max(first, record.offset + 1), end):
+                if later.message.key == record.message.key:
+                    record = later
+        return record
+
+    def settle(self, record: Record, verdict: Verdict[Done], replay: Replay | None = None) -> list[Message]:
+        """What is to be appended for this end: the outputs, or the dead letter; and of a replay that it was done.
+
+        Counts and tells; raises FatalError when bugs have passed their limit.
+        """
+        outcome = verdict.outcome
+        self.limit.count(outcome, verdict.error)
+        messages = list(verdict.result.messages) if verdict.result else []
+        if outcome is Outcome.DONE:
+            self._done.inc()
+            self.progress.done += 1
+        else:
+            self.progress.parked += 1
+            self.metrics.records.labels(self.group.name, outcome.value).inc()
+            self.metrics.dead_letters.labels(self.group.name, outcome.value).inc()
+            parked = replay.record if replay else record
+            times = replay.times if replay else int(record.message.headers.get("dlq_replayed", "0"))
+            messages = [
+                dead_letter(parked, self.group.name, verdict, now=self.now(), redact=self.redact, replayed=times)
+            ]
+            facts = where(record) | {
+                "group": self.group.name,
+                "reason": outcome.value,
+                "attempts": verdict.attempts,
+                "field": getattr(verdict.error, "field", None),
+                "error": error_text(verdict.error, self.redact),
+            }
+            bug = verdict.error if outcome is Outcome.BUG else None
+            log.log(logging.ERROR if bug else logging.WARNING, "dead-letter", extra=facts, exc_info=bug)
+        if replay:
+            messages.append(replay.done(self.group.name, outcome))
+        return messages
+
+    def tell_failure(self, what: str, error: BaseException, attempt: int, facts: dict[str, Any]) -> None:
+        """One line and one count for a failure that will be tried again."""
+        kind = type(error).__name__
+        self.metrics.attempts.labels(self.group.name, kind).inc()
+        level = logging.INFO if isinstance(error, ProcessorError) else logging.WARNING
+        facts = facts | {"group": self.group.name, "attempt": attempt, "error": error_text(error, self.redact)}
+        log.log(level, what, extra=facts)

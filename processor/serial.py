@@ -1,0 +1,224 @@
+"""Log to log, one record after another: outputs and offsets of a partition are committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from processor.audit import OUTCOMES, Chains
+from processor.deadletters import error_text
+from processor.errors import FatalError, Revoked
+from processor.eventlog import Message, Record, Subscription
+from processor.member import Done, Member
+from processor.replays import Replay
+from processor.retry import Interrupted, Outcome, Verdict
+from processor.routing import PartitionTick
+
+log = logging.getLogger("processor.consumer")
+
+BREATHER = 50
+"""Records after which other tasks of the process have their turn."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit of one partition will hold."""
+
+    partition: int
+    offset: int
+    messages: list[Message] = field(default_factory=list)
+    newest: datetime | None = None
+
+
+class Serial:
+    """The pure way. Tables take outputs at once, so the next record sees them; the commit follows.
+
+    A commit that failed is repeated as it is: its outputs are in the tables already. Whether one
+    that failed landed after all is asked first, so nothing is appended twice.
+    """
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+        self._chains = Chains(member.log, member.group.name)
+        self._positions: dict[int, int] = {}
+        self._newest: dict[int, datetime] = {}
+        self._due: dict[tuple[str, int], datetime] = {}
+        self._busy = asyncio.Lock()
+
+    async def assign(self, partition: int) -> None:
+        """Tables first, then polling."""
+        self._positions[partition] = await self._member.take(partition)
+
+    async def revoke(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """Ends what is being done; returns the next offsets."""
+        for partition in partitions:
+            if leaving := self._member.leaving.get(partition):
+                leaving.set()
+        async with self._busy:
+            offsets = {p: self._positions.pop(p) for p in partitions if p in self._positions}
+            for partition in partitions:
+                self._newest.pop(partition, None)
+                self._member.drop(partition)
+            self._due = {key: due for key, due in self._due.items() if key[1] not in partitions}
+            self._chains.forget()
+        return offsets
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """The next offset of each partition that is ours."""
+        return self._positions
+
+    @property
+    def oldest(self) -> datetime | None:
+        """About when the oldest unfinished record was appended: just after the newest that is finished."""
+        lag = self._member.progress.lag
+        return min((self._newest[p] for p in self._newest if lag.get(p)), default=None)
+
+    def wait(self) -> timedelta:
+        """How long a poll may take, so that ticks are on time."""
+        idle, now = self._member.policy.idle, self._member.now()
+        return max(timedelta(), min([idle, *(due - now for due in self._due.values())]))
+
+    def room(self) -> int:
+        """How many records may be polled."""
+        return self._member.policy.batch
+
+    async def round(self, subscription: Subscription, records: Sequence[Record]) -> None:
+        """Do these records, and the ticks that are due."""
+        async with self._busy:
+            parts: dict[int, list[Record]] = {}
+            for record in records:
+                if record.offset >= self._positions.get(record.partition, record.offset + 1):
+                    parts.setdefault(record.partition, []).append(record)
+            async with asyncio.TaskGroup() as commits:
+                for partition, part in parts.items():
+                    batch = Batch(partition, self._positions[partition])
+                    await self._work(subscription, batch, part)
+                    commits.create_task(self._commit(subscription, batch))
+            for partition in list(self._positions):
+                await self._tick(subscription, partition)
+
+    async def replay(self, subscription: Subscription, partition: int) -> None:
+        """Dead letters that were asked for once more, each with what tells that it is done."""
+        async with self._busy:
+            if partition not in self._positions:
+                return
+            leaving = self._member.leaving[partition]
+            for replay in await self._member.replays.news(partition):
+                record = await self._member.insist("present", leaving, partial(self._member.present, replay))
+                messages = await self._one(record, partition, replay)
+                work = partial(subscription.append, partition, messages)
+                await self._member.insist("append", leaving, work)
+
+    async def _work(self, subscription: Subscription, batch: Batch, records: Sequence[Record]) -> None:
+        try:
+            await self._member.insist(
+                "catch-up", self._member.leaving[batch.partition], partial(self._member.catch_up, batch.partition)
+            )
+            for number, record in enumerate(records, 1):
+                batch.messages += await self._one(record, batch.partition, None, subscription, batch)
+                batch.offset, batch.newest = record.offset + 1, record.timestamp
+                if number % BREATHER == 0:
+                    await asyncio.sleep(0)
+        except Interrupted:
+            return  # what is finished is committed, the rest comes again
+
+    async def _one(
+        self,
+        record: Record,
+        partition: int,
+        replay: Replay | None,
+        subscription: Subscription | None = None,
+        batch: Batch | None = None,
+    ) -> list[Message]:
+        verdict = await self._member.attempt(record, partition)
+        if verdict.result:
+            verdict = await self._applied(verdict, verdict.result, partition, subscription, batch)
+        messages = self._member.settle(record, verdict, replay)
+        if any(message.topic == OUTCOMES for message in messages):
+            leaving = self._member.leaving[partition]
+            return await self._member.insist("seal", leaving, partial(self._chains.seal, messages))
+        return messages
+
+    async def _applied(
+        self,
+        verdict: Verdict[Done],
+        done: Done,
+        partition: int,
+        subscription: Subscription | None,
+        batch: Batch | None,
+    ) -> Verdict[Done]:
+        """A fold that fails is a bug; the tables took part of what will not be appended, so they are read again."""
+        try:
+            self._member.apply(done.events)
+        except Exception as error:
+            if batch and subscription:
+                await self._commit(subscription, batch)
+                batch.messages = []
+            leaving = self._member.leaving[partition]
+            await self._member.insist("reload", leaving, partial(self._member.reload, partition))
+            return Verdict(Outcome.BUG, verdict.attempts, error=error)
+        return verdict
+
+    async def _commit(self, subscription: Subscription, batch: Batch) -> None:
+        member, partition = self._member, batch.partition
+        leaving = member.leaving[partition]
+        failed = False
+
+        async def commit() -> None:
+            nonlocal failed
+            if failed:
+                committed = await member.log.committed(member.group.name, member.group.topic)
+                if committed.get(partition, 0) >= batch.offset:
+                    return
+            failed = True
+            await subscription.commit({partition: batch.offset}, batch.messages)
+
+        if batch.offset == self._positions.get(partition):
+            return
+        try:
+            await member.insist("commit", leaving, commit)
+        except (Interrupted, Revoked) as error:
+            log.info("uncommitted", extra={"partition": partition, "reason": type(error).__name__})
+            leaving.set()
+            return
+        self._positions[partition] = batch.offset
+        if batch.newest:
+            self._newest[partition] = batch.newest
+        member.progress.committed = member.progress.moved = member.now()
+
+    async def _tick(self, subscription: Subscription, partition: int) -> None:
+        for tick in self._member.group.partition_ticks:
+            now = self._member.now()
+            due = self._due.get((tick.name, partition), now)
+            early = now < due <= now + tick.every  # later than that: the clock was set back
+            if early or self._member.leaving[partition].is_set():
+                continue
+            self._due[tick.name, partition] = max(due + tick.every, now)
+            try:
+                await self._do_tick(tick, subscription, partition, now)
+            except (Interrupted, Revoked):
+                return
+
+    async def _do_tick(self, tick: PartitionTick, subscription: Subscription, partition: int, now: datetime) -> None:
+        member = self._member
+        leaving = member.leaving[partition]
+        await member.insist("catch-up", leaving, partial(member.catch_up, partition))
+        try:
+            done = member.written(partition, tick.work(partition, now))
+        except FatalError:
+            raise
+        except Exception as error:
+            member.metrics.ticks.labels(tick.name, "failed").inc()
+            facts = {"tick": tick.name, "partition": partition, "error": error_text(error, member.redact)}
+            log.exception("tick-failed", extra=facts)
+            return
+        member.metrics.ticks.labels(tick.name, "done").inc()
+        if done.messages:
+            messages = await member.insist("seal", leaving, partial(self._chains.seal, done.messages))
+            await member.insist("append", leaving, partial(subscription.append, partition, messages))
+            member.apply(done.events)

@@ -1,0 +1,176 @@
+"""Starts the whole sandbox: Genesys, WFM and the floor that lives between them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import PurePosixPath
+
+from aiohttp import web
+
+from sandbox.clock import SimClock
+from sandbox.control import Control
+from sandbox.events import Emission, Reporter
+from sandbox.floor import Floor
+from sandbox.genesys.analytics import Analytics
+from sandbox.genesys.architect import Architect
+from sandbox.genesys.guard import Guard, Refusal, Route
+from sandbox.genesys.login import Login
+from sandbox.genesys.organisation import Organisation
+from sandbox.genesys.people import People
+from sandbox.genesys.routing import Routing
+from sandbox.genesys.workforce import Workforce
+from sandbox.ledger import Ledger, Witness
+from sandbox.life import Life
+from sandbox.names import QUEUES
+from sandbox.options import Options
+from sandbox.post import Poster
+from sandbox.wfm import Wfm
+from sandbox.world import World
+
+
+class Sandbox:
+    """All parts of a running sandbox, for tests that look inside; made by `running`."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.clock = SimClock(options.speed, options.catch_up)
+        self.world = World(self.clock.now)
+        self.floor = Floor(options.seed, self.world.roster, self.world.agents.values(), QUEUES, self.world.members)
+        self.floor.advance(self.clock.begin)
+        self.guard = Guard(options, self.clock)
+        self.login = Login(options, self.guard)
+        self.people = People(options, self.world, self.floor)
+        self.routing = Routing(options, self.world, self.floor)
+        self.workforce = Workforce(options, self.world, lambda: self.genesys_url)
+        self.witness = Witness(self.world, self.floor, options.client_id)
+        self.ledger = Ledger()
+        self.wfm = Wfm(options.wfm_secret)
+        self.poster = Poster(options, options.target, self.ledger) if options.target else None
+        self.life = Life(
+            clock=self.clock,
+            world=self.world,
+            floor=self.floor,
+            reporter=Reporter(options.seed, self.world, self.floor),
+            witness=self.witness,
+            send=self._send,
+            quiet=options.quiet,
+        )
+        self.genesys_url = ""
+        self.wfm_url = ""
+        self._wfm_runner: web.AppRunner | None = None
+        self._wfm_site: web.TCPSite | None = None
+        self._wfm_port = options.wfm_port
+        self.work: list[asyncio.Task[None]] = []
+
+    def _send(self, emission: Emission) -> None:
+        if self.poster:
+            self.poster.send(emission)
+
+    def routes(self) -> list[Route]:
+        """Every operation of the Genesys stand-in."""
+        rooms = (
+            self.routing,
+            self.people,
+            self.workforce,
+            Architect(self.options, self.world),
+            Analytics(self.world, self.floor),
+            Organisation(self.options, self.world),
+        )
+        return [route for room in rooms for route in room.routes()]
+
+    def app(self) -> web.Application:
+        """The Genesys stand-in, its login host and the control addresses, on one port."""
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_post("/oauth/token", self.login.token)
+        app.router.add_get("/_download/{operation}", self._download)
+        app.router.add_routes(Control(self).routes())
+        for route in self.routes():
+            app.router.add_route(route.method, route.path, self.guard.wrap(route))
+        app.router.add_route("*", "/{tail:.*}", self._nothing)
+        return app
+
+    async def _download(self, request: web.Request) -> web.Response:
+        result = self.workforce.downloads.get(request.match_info["operation"])
+        return self.guard.answer(200, result) if result is not None else self.guard.answer(404, None)
+
+    async def _nothing(self, request: web.Request) -> web.Response:
+        refusal = Refusal(404, "not.found", f"No operation {request.method} {PurePosixPath(request.path)}")
+        self.guard.counts[f"{request.method} {request.path} 404"] += 1
+        return self.guard.answer(404, refusal.body(""))
+
+    def ready(self) -> dict[str, str | None]:
+        """The first line on stdout."""
+        return {
+            "event": "ready",
+            "genesys": self.genesys_url,
+            "login": self.genesys_url,
+            "wfm": self.wfm_url,
+            "client_id": self.options.client_id,
+            "client_secret": self.options.client_secret,
+            "wfm_secret": self.options.wfm_secret,
+        }
+
+    async def listen_wfm(self, *, listening: bool) -> None:
+        """Take or refuse connections on the WFM port, which stays the same."""
+        if listening and self._wfm_site is None and self._wfm_runner:
+            self._wfm_site = web.TCPSite(self._wfm_runner, self.options.host, self._wfm_port)
+            await self._wfm_site.start()
+            self._wfm_port = _port(self._wfm_site)
+        elif not listening and self._wfm_site:
+            site, self._wfm_site = self._wfm_site, None
+            await site.stop()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Both servers."""
+        genesys = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1)
+        self._wfm_runner = web.AppRunner(self.wfm.app(), access_log=None, shutdown_timeout=1)
+        await genesys.setup()
+        await self._wfm_runner.setup()
+        try:
+            site = web.TCPSite(genesys, self.options.host, self.options.port)
+            await site.start()
+            await self.listen_wfm(listening=True)
+            self.genesys_url = f"http://{self.options.host}:{_port(site)}"
+            self.wfm_url = f"http://{self.options.host}:{self._wfm_port}"
+            yield
+        finally:
+            await self._wfm_runner.cleanup()
+            await genesys.cleanup()
+
+
+def _port(site: web.TCPSite) -> int:
+    sockets = site._server.sockets  # type: ignore[union-attr]  # noqa: SLF001  # aiohttp shows the port of a chosen 0 nowhere else
+    return int(sockets[0].getsockname()[1])
+
+
+@asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Sandbox]:
+    """A whole sandbox, until the block ends."""
+    sandbox = Sandbox(options)
+    async with sandbox.listening():
+        sandbox.work.append(asyncio.create_task(sandbox.life.run()))
+        if sandbox.poster:
+            sandbox.work.append(asyncio.create_task(sandbox.poster.run()))
+        try:
+            yield sandbox
+        finally:
+            for task in sandbox.work:
+                task.cancel()
+            await asyncio.gather(*sandbox.work, return_exceptions=True)
+
+
+async def run(options: Options, stop: asyncio.Event, announce: Callable[[str], None] | None = None) -> None:
+    """Run until `stop`; the first thing announced (on stdout by default) is the ready line."""
+    say = announce or (lambda line: print(line, file=sys.stdout, flush=True))  # noqa: T201  # the ready line is for the caller
+    async with running(options) as sandbox:
+        say(json.dumps(sandbox.ready()))
+        stopped = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait({stopped, *sandbox.work}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        for task in done:
+            task.result()  # a part that broke says so here

@@ -1,0 +1,68 @@
+"""The house rules that a linter does not know."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from processor.cli.check import documentation
+from processor.settings import PREFIX, Settings, secret_fields
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(path for room in ("processor", "handlers", "sandbox") for path in (ROOT / room).rglob("*.py"))
+ATTICS = {"utils", "common", "helpers", "manager", "misc"}
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_short_and_opens_with_what_the_room_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 350, "the design is wrong here: split it"
+    assert ast.get_docstring(ast.parse(text)), "a module opens with one sentence"
+    assert not ATTICS & {path.stem, path.parent.name}
+
+
+def test_the_page_of_settings_is_the_settings() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert page == documentation(), "run: genesys-processor check --documentation > docs/configuration.md"
+
+
+def test_every_setting_that_a_text_names_exists() -> None:
+    known = {name.upper() for name in Settings.model_fields} | {f"{n.upper()}_FILE" for n in secret_fields()}
+    known |= {"CONFIG"}
+    for path in tracked():
+        if path.suffix in {".md", ".yaml", ".yml", ".py", ""} and path.parent.name != "tests":
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            for name in re.findall(rf"\b{PREFIX}([A-Z][A-Z_]*[A-Z])\b", text):
+                assert name in known or "test" in path.name, f"{path.relative_to(ROOT)}: {PREFIX}{name}"
+
+
+def test_environment_statuses_and_constant_time_stand_where_they_belong() -> None:
+    places = {
+        "os.environ": {"processor/settings.py"},
+        "compare_digest": {"processor/signatures.py"},
+        "ZoneInfo(": {"processor/timezones.py"},
+    }
+    for path in SOURCES:
+        name = str(path.relative_to(ROOT))
+        if name.startswith("sandbox/"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        for word, rooms in places.items():
+            assert word not in text or name in rooms, f"{word} in {name}"
+
+
+def test_no_address_of_a_machine_or_a_registry_is_committed() -> None:
+    for path in tracked():
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        assert not re.search(r"(^|[^\w./-])/(work|home|root)/[a-z]", text), path
+        if path.name.startswith("requirements") or path.name in {"Makefile", "Dockerfile"}:
+            assert "://" not in text, path

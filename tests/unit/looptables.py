@@ -1,0 +1,123 @@
+"""Tables over an empty log, and volume to feed the loop with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from handlers.decide import know
+from handlers.events import Decision, FreezeRequested, Interval, QueueUpdated, ServiceLevel, VolumeUpdated
+from handlers.feedback import Feedback
+from handlers.policy import Mode, Rule, Selection, remember
+from processor.eventlog import Record
+from processor.table import Table, last
+
+START = datetime(2026, 3, 9, 9, tzinfo=UTC)
+QUEUE = "queue/q-1"
+
+
+class EmptyLog:
+    partitions = 1
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        return (0, 0)
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+        for record in ():
+            yield record
+
+
+async def feedback(
+    mode: Mode = Mode.ACT,
+    rule: Rule | None = None,
+    pool: tuple[str, ...] = ("backup-1",),
+    select: tuple[str, ...] = (),
+) -> Feedback:
+    loop = Feedback(
+        windows=Table(VolumeUpdated, fold=remember),
+        queues=Table(QueueUpdated, fold=know),
+        freezes=Table(FreezeRequested, fold=last),
+        decisions=Table(Decision, fold=last),
+        mode=mode,
+        rule=rule or Rule(),
+        selection=Selection.parse(select),
+        pools={"name:email*": pool},
+    )
+    for table in (loop.windows, loop.queues, loop.freezes, loop.decisions):
+        await table.load(EmptyLog(), 0)
+    return loop
+
+
+def queue(seconds: float, at: int = 0, by: str | None = None, name: str = "Email Support") -> QueueUpdated:
+    return QueueUpdated(
+        id=f"queue-{at}-{seconds}",
+        time=START + timedelta(minutes=at),
+        subject=QUEUE,
+        queue_id="q-1",
+        name=name,
+        media_types={"email": ServiceLevel(service_level_seconds=seconds, service_level_percentage=0.9)},
+        modified_by=by,
+    )
+
+
+def volume(
+    minute: int, offered: int | None = 600, level: float | None = 0.7, target: float | None = 60, span: int = 60
+) -> VolumeUpdated:
+    end = START + timedelta(minutes=minute)
+    return VolumeUpdated(
+        id=f"volume-{minute}-{span}",
+        time=end,
+        subject=QUEUE,
+        received_at=end,
+        queue_id="q-1",
+        media_type="email",
+        interval=Interval(start=end - timedelta(minutes=span), end=end),
+        origin="aggregates",
+        offered=offered,
+        answered=offered,
+        service_level=level,
+        service_level_target_seconds=target,
+    )
+
+
+async def hear(loop: Feedback, *events: VolumeUpdated | QueueUpdated | FreezeRequested) -> list[Decision]:
+    """As the engine does: tables are caught up, then the handler runs, then its outputs are folded."""
+    decided: list[Decision] = []
+    for event in events:
+        if isinstance(event, QueueUpdated):
+            loop.queues.apply(event)
+        elif isinstance(event, FreezeRequested):
+            loop.freezes.apply(event)
+        else:
+            loop.windows.apply(event)
+            for output in await loop(event) or ():
+                if isinstance(output, Decision):
+                    loop.decisions.apply(output)
+                    decided.append(output)
+    return decided
+
+
+def tick(loop: Feedback, at: datetime) -> list[Decision]:
+    decided = []
+    for output in loop.tick(0, at):
+        assert isinstance(output, Decision)
+        loop.decisions.apply(output)
+        decided.append(output)
+    return decided
+
+
+def freeze(number: int, kind: str = "queue-freeze", *, restore: bool = False) -> FreezeRequested:
+    return FreezeRequested(
+        id=f"request-{number}",
+        time=START + timedelta(minutes=number),
+        subject=QUEUE,
+        kind=kind,
+        queue_id="q-1",
+        by="ana",
+        reason="stock-taking",
+        restore=restore,
+    )
+
+
+def actions(decided: list[Decision]) -> list[str]:
+    return [decision.action for decision in decided]

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from handlers.events import Lookup
+from handlers.policy import Mode, Rule
+from tests.unit.looptables import QUEUE, START, actions, feedback, freeze, hear, queue, tick, volume
+
+CALM = {"offered": 300, "level": 0.99}
+
+
+async def test_a_breach_tightens_the_target_and_joins_the_pool() -> None:
+    loop = await feedback()
+    (decision,) = await hear(loop, queue(60), volume(60))
+    assert decision.action == "adjust"
+    assert decision.target == {"serviceLevelSeconds": 45.0, "memberIds": ["backup-1"]}
+    assert decision.baseline == {"serviceLevelSeconds": 60.0, "memberIds": []}
+    assert decision.standing["email"].step == 1
+
+
+async def test_nothing_is_changed_before_the_queue_is_known() -> None:
+    loop = await feedback()
+    loop.windows.apply(volume(60))
+    (look,) = await loop(volume(60)) or ()
+    assert isinstance(look, Lookup)
+    assert (look.what, look.subject) == ("queue", QUEUE)
+
+
+async def test_a_repeated_or_late_record_does_not_step_twice() -> None:
+    loop = await feedback()
+    assert actions(await hear(loop, queue(60), volume(60), volume(60), volume(59), volume(61))) == ["adjust"]
+
+
+async def test_steps_wait_for_the_cooldown_and_stop_at_the_floor_which_people_are_told_once_an_hour() -> None:
+    loop = await feedback()
+    breach = [volume(minute) for minute in range(60, 130, 2)]
+    decided = await hear(loop, queue(60), *breach)
+    assert actions(decided) == ["adjust", "adjust", "suggest"]
+    assert [d.target.get("serviceLevelSeconds") for d in decided[:2]] == [45, 30]
+    assert decided[1].time - decided[0].time >= timedelta(minutes=10)
+    assert "floor" in decided[2].reason
+
+
+async def test_a_target_at_or_below_the_floor_is_never_raised() -> None:
+    loop = await feedback(pool=())
+    assert actions(await hear(loop, queue(20), volume(60, target=20))) == ["suggest"]
+    loop = await feedback()
+    (decision,) = await hear(loop, queue(20), volume(60, target=20))
+    assert decision.target == {"serviceLevelSeconds": 20.0, "memberIds": ["backup-1"]}
+
+
+async def test_the_cap_on_changes_holds_and_people_are_told() -> None:
+    loop = await feedback(rule=Rule(changes_per_hour=2, cooldown=timedelta(minutes=5)))
+    decided = await hear(loop, queue(600), *[volume(minute, target=600) for minute in range(60, 90)])
+    assert actions(decided) == ["adjust", "adjust", "suggest"]
+    assert "spent" in decided[-1].reason
+
+
+async def test_recovery_must_last_then_the_baseline_goes_back() -> None:
+    loop = await feedback()
+    (adjusted,) = await hear(loop, queue(60), volume(60))
+    assert actions(await hear(loop, queue(45, at=61), volume(62, level=0.95), volume(64, level=0.95))) == []
+    (restored,) = await hear(loop, volume(66, level=0.95), volume(68, level=0.95))
+    assert restored.action == "restore"
+    assert restored.target == adjusted.baseline
+    assert restored.expected == adjusted.target
+    assert restored.standing == {}
+
+
+async def test_a_relapse_starts_the_wait_for_recovery_anew() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60))
+    relapse = [volume(62, level=0.95), volume(66, level=0.87), volume(69, level=0.95), volume(72, level=0.95)]
+    assert actions(await hear(loop, *relapse)) == []
+    assert actions(await hear(loop, volume(75, level=0.95))) == ["restore"]
+
+
+async def test_after_a_restore_the_old_target_is_not_taken_for_a_new_baseline() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), queue(45, at=61), volume(62, **CALM), volume(68, **CALM))
+    loop.windows.apply(volume(80))
+    (look,) = await loop(volume(80)) or ()
+    assert isinstance(look, Lookup)
+    (again,) = await hear(loop, queue(60, at=81), volume(82))
+    assert again.baseline["serviceLevelSeconds"] == 60
+
+
+async def test_a_queue_that_a_person_changed_is_left_alone_until_it_has_recovered() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), queue(45, at=61), volume(62))
+    (decision,) = await hear(loop, queue(90, at=70, by="ana"), volume(75))
+    assert decision.action == "stand-back"
+    assert "ana" in decision.reason
+    assert decision.standing == {}
+    assert actions(await hear(loop, volume(90), volume(95))) == []
+    assert actions(await hear(loop, volume(100, **CALM), volume(106, **CALM))) == ["resumed"]
+    (adjusted,) = await hear(loop, volume(120, target=90))
+    assert adjusted.baseline["serviceLevelSeconds"] == 90
+
+
+async def test_a_person_who_puts_the_baseline_back_is_seen() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), queue(45, at=61), volume(62))
+    assert actions(await hear(loop, queue(60, at=63, by="ana"), volume(64))) == ["stand-back"]
+
+
+async def test_our_own_change_on_its_way_is_nobody_elses() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60))
+    assert actions(await hear(loop, queue(60, at=59), volume(61), queue(45, at=62), volume(63))) == []
+
+
+async def test_observing_suggests_and_changes_nothing() -> None:
+    loop = await feedback(Mode.OBSERVE)
+    decided = await hear(loop, queue(60), *[volume(minute) for minute in range(60, 100)])
+    assert actions(decided) == ["suggest"]
+    assert decided[0].target["serviceLevelSeconds"] == 45
+    assert decided[0].standing == {}
+    assert await hear(await feedback(Mode.OFF), queue(60), volume(60)) == []
+
+
+async def test_a_freeze_stops_the_loop_and_says_who_and_when() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), freeze(1))
+    (frozen,) = tick(loop, START)
+    assert frozen.action == "frozen"
+    assert "ana" in frozen.reason
+    assert frozen.standing["email"].step == 1
+    assert tick(loop, START) == []
+    assert await hear(loop, volume(90)) == []
+    await hear(loop, freeze(2, "queue-resume"))
+    assert actions(tick(loop, START)) == ["resumed"]
+    assert actions(await hear(loop, volume(91))) == ["adjust"]
+
+
+async def test_a_freeze_with_restore_puts_the_baseline_back_first() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), freeze(1, restore=True))
+    restore, frozen = tick(loop, START)
+    assert actions([restore, frozen]) == ["restore", "frozen"]
+    assert restore.target["serviceLevelSeconds"] == 60
+    assert frozen.standing == {}
+
+
+async def test_a_conflict_seen_by_the_adjuster_makes_the_loop_stand_back() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), freeze(1, "queue-stand-back"))
+    assert actions(tick(loop, START)) == ["stand-back"]
+    assert actions(await hear(loop, volume(90))) == []
+
+
+async def test_silence_of_an_adjusted_queue_is_told_once() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60))
+    heard = START + timedelta(minutes=60)
+    assert tick(loop, heard + timedelta(minutes=14)) == []
+    (told,) = tick(loop, heard + timedelta(minutes=16))
+    assert "no volume" in told.reason
+    assert told.standing["email"].step == 1
+    assert tick(loop, heard + timedelta(minutes=17)) == []
+
+
+async def test_a_restart_forgets_nothing() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), freeze(1))
+    (frozen,) = tick(loop, START)
+    reborn = await feedback()
+    reborn.decisions.apply(frozen)  # the last record of the queue is all that is needed
+    assert await hear(reborn, queue(45, at=61), volume(90)) == []
+    assert tick(reborn, START + timedelta(minutes=61)) == []

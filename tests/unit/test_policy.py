@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from handlers.events import QueueUpdated
+from handlers.policy import Hour, Rule, Selection, Verdict, hours, judge, remember
+from tests.unit.looptables import START, queue, volume
+
+
+def an_hour(offered: int, level: float, target: float | None = 60) -> Hour:
+    return Hour(START, START + timedelta(hours=1), offered, level, target)
+
+
+@pytest.mark.parametrize(
+    ("offered", "level", "target", "adjusted", "verdict"),
+    [
+        (501, 0.8499, 60, False, Verdict.BREACH),
+        (500, 0.10, 60, False, Verdict.RECOVERED),  # exactly 500 is none
+        (501, 0.85, 60, False, Verdict.BETWEEN),  # exactly 85 % is none
+        (501, 0.90, 60, True, Verdict.RECOVERED),
+        (501, 0.10, 45, True, Verdict.UNCLEAR),  # measured against the tightened target
+        (501, 0.10, None, True, Verdict.UNCLEAR),
+        (501, 0.10, None, False, Verdict.BREACH),  # nothing is adjusted: the present target is the baseline
+    ],
+)
+def test_limits_are_strict_and_judged_against_the_baseline(
+    offered: int, level: float, target: float | None, adjusted: bool, verdict: Verdict
+) -> None:
+    assert judge(Rule(), an_hour(offered, level, target), 60, adjusted=adjusted) is verdict
+
+
+def test_missing_numbers_cover_nothing() -> None:
+    assert hours([volume(60, offered=None), volume(61, level=None)]) == []
+
+
+def test_shorter_records_are_added_up_only_without_a_gap() -> None:
+    halves = [volume(30, 200, 0.5, span=30), volume(60, 400, 0.8, span=30)]
+    (hour,) = hours(halves)
+    assert (hour.offered, round(hour.service_level, 2)) == (600, 0.7)
+    assert hours([volume(30, 200, 0.5, span=30), volume(90, 400, 0.8, span=30)]) == []
+    assert hours(halves[1:]) == []
+
+
+def test_the_window_keeps_the_newest_word_of_an_interval_and_forgets_what_is_old() -> None:
+    window = remember(remember(None, volume(60, 10)), volume(60, 20))
+    assert [record.offered for record in window["email"]] == [20]
+    assert [record.offered for record in remember(window, volume(60 * 5, 30))["email"]] == [30]
+
+
+@pytest.mark.parametrize(
+    ("words", "covered"),
+    [
+        ((), True),
+        (("q-1",), True),
+        (("q-2",), False),
+        (("name:email*",), True),
+        (("name:Voice*",), False),
+        (("division:d-1",), True),
+        (("media:email",), True),
+        (("media:call",), False),
+        (("q-1", "media:call"), False),
+    ],
+)
+def test_the_selection_bounds_what_the_loop_may_touch(words: tuple[str, ...], covered: bool) -> None:
+    known: QueueUpdated = queue(60).model_copy(update={"division_id": "d-1"})
+    assert Selection.parse(words).covers(known, "email") is covered

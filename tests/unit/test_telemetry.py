@@ -1,0 +1,103 @@
+"""What an operator reads: one JSON object a line, and no secret in it however it is written."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from prometheus_client import generate_latest
+
+from processor.telemetry import Metrics, Redactor, configure_logging
+
+BASIC = 'genesys:pass"wörd-1234'
+SECRETS = [BASIC, "X-Api-Key: 0123456789abcdef", "whsec_c2VjcmV0IG9mIHRoZSBob29r"]
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    text = io.StringIO()
+    configure_logging(Redactor(SECRETS), text)
+    yield text
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(stream: io.StringIO) -> list[dict]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_one_json_object_with_its_facts(stream: io.StringIO) -> None:
+    logging.getLogger("processor.room").warning("stuck", extra={"group": "normalise", "lag": 3, "odd": {1: object}})
+    (line,) = lines(stream)
+    assert (line["level"], line["room"], line["event"]) == ("warning", "processor.room", "stuck")
+    assert (line["group"], line["lag"]) == ("normalise", 3)
+    assert line["time"].endswith("+00:00")
+
+
+def test_an_exception_stays_on_its_line(stream: io.StringIO) -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        logging.getLogger("processor.room").exception("failed")
+    (line,) = lines(stream)
+    assert "first\nsecond" in line["exception"]
+
+
+def test_what_json_cannot_say_is_said_anyway(stream: io.StringIO) -> None:
+    deep: list = []
+    deep.append(deep)
+    logging.getLogger("processor.room").info("odd", extra={"lone": "\ud800", "deep": deep, "big": 1 << 80})
+    assert lines(stream)[0]["event"] == "odd"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        BASIC,
+        'pass"wörd-1234',
+        quote(BASIC, safe=""),
+        "Basic " + base64.b64encode(BASIC.encode()).decode(),
+        "0123456789abcdef",
+        "c2VjcmV0IG9mIHRoZSBob29r",
+    ],
+)
+def test_no_form_of_a_secret_is_written(stream: io.StringIO, shown: str) -> None:
+    room = logging.getLogger("processor.room")
+    room.info("a %s b", shown, extra={"fact": shown, "deep": {"in": [shown]}, shown: 1})
+    try:
+        raise ValueError(shown)
+    except ValueError:
+        room.exception("failed")
+    written = stream.getvalue()
+    assert "***" in written
+    for line in lines(stream):
+        assert shown not in json.dumps(line, ensure_ascii=False).encode().decode("unicode_escape", "ignore")
+        assert shown not in str(line)
+
+
+def test_a_secret_that_came_later_is_taken_out_and_the_first_ones_stay() -> None:
+    redactor = Redactor(["first-secret"])
+    for number in range(2_000):
+        redactor.add(f"token-{number:05d}")
+    assert redactor("first-secret token-01999 end") == "*** *** end"
+
+
+def test_short_values_do_not_blot_out_words() -> None:
+    assert Redactor(["a", ""])("a banana") == "a banana"
+
+
+def test_metrics_are_apart_and_documented() -> None:
+    one, two = Metrics.build(), Metrics.build()
+    one.posts.labels("202").inc()
+    assert two.registry.get_sample_value("processor_posts_total", {"status": "202"}) is None
+    text = generate_latest(one.registry).decode()
+    helps = [line.split(" ", 3)[3:] for line in text.splitlines() if line.startswith("# HELP processor_")]
+    assert len(helps) > 30
+    assert all(helps)
