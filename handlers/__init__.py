@@ -117,18 +117,18 @@ def sync(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
     if far.wfm:
         push = SyncToWfm(far.wfm, now)
         groups += [
-            Group(f"sync-wfm-{name}", event.topic, (on(event, push),))
+            Group(f"sync-wfm-{name}", event.topic, (on(event, push),), states=True)
             for name, event in PUSHED.items()
             if name in policy.wfm_topics
         ]
         if "campaigns" in policy.wfm_topics:
             campaigns = on(CampaignUpdated, SyncCampaignsToWfm(far.wfm, now))
-            groups.append(Group("sync-wfm-campaigns", CampaignUpdated.topic, (campaigns,)))
+            groups.append(Group("sync-wfm-campaigns", CampaignUpdated.topic, (campaigns,), states=True))
     if far.calendars:
         hours = on(ScheduleUpdated, SyncScheduleCalendar(far.calendars, now))
         shifts = on(ShiftsUpdated, SyncShiftCalendar(far.calendars, now))
-        groups.append(Group("sync-calendar-schedules", ScheduleUpdated.topic, (hours,)))
-        groups.append(Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,)))
+        groups.append(Group("sync-calendar-schedules", ScheduleUpdated.topic, (hours,), states=True))
+        groups.append(Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,), states=True))
     return groups
 
 
@@ -160,7 +160,7 @@ def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
     if far.genesys and policy.mode is Mode.ACT:
         adjust = AdjustQueues(far.genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=last), now)
         follows = (adjust.decisions, adjust.freezes)
-        groups.append(Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows))
+        groups.append(Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows, states=True))
     if far.people:
         groups += _escalations(far.people, policy.rule)
     return groups

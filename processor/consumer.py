@@ -101,6 +101,7 @@ class Consumer:
             tasks,
             self._append,
             member.sleep(member.gone),
+            member.catch_up_all,
             partitions=member.log.partitions,
             now=member.now,
             metrics=member.metrics,

@@ -58,6 +58,7 @@ class Member:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process leaves."""
     _done: Counter = field(init=False)
+    _loaded: set[int] = field(default_factory=set)
     _catching_up: dict[int, asyncio.Lock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,6 +106,7 @@ class Member:
         for table in (*self.group.owns, *self.group.follows):
             await self.insist("load-table", leaving, partial(table.load, self.log, partition))
             self.metrics.table_loads.labels(table.topic).inc()
+        self._loaded.add(partition)
         topic = self.group.topic
         committed = await self.insist("committed", leaving, partial(self.log.committed, self.group.name, topic))
         first, _ = await self.insist("bounds", leaving, partial(self.log.bounds, topic, partition))
@@ -114,6 +116,7 @@ class Member:
         """The partition has left: forget what was known of it."""
         for table in (*self.group.owns, *self.group.follows):
             table.drop(partition)
+        self._loaded.discard(partition)
         self.replays.forget(partition)
         self.leaving.pop(partition, None)
         self._catching_up.pop(partition, None)
@@ -132,6 +135,11 @@ class Member:
         async with self._catching_up[partition]:
             for table in self.group.follows:
                 await table.catch_up(self.log, partition)
+
+    async def catch_up_all(self) -> None:
+        """The same for every partition that is ours: ticks read all of them."""
+        for partition in list(self._loaded):
+            await self.catch_up(partition)
 
     async def attempt(self, record: Record, partition: int, slot: asyncio.Semaphore | None = None) -> Verdict[Done]:
         """Read it, hand it to its handler until there is a verdict; tells of failures and counts the end.

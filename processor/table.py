@@ -6,6 +6,7 @@ records that ask for them, so the owner of a partition holds all it needs.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -16,7 +17,7 @@ from processor.eventlog.partitions import partition_of
 E = TypeVar("E", bound=Event)
 V = TypeVar("V")
 
-READ_AT_ONCE = 2_000
+log = logging.getLogger("processor.table")
 
 
 class Table(Generic[E, V]):
@@ -31,21 +32,22 @@ class Table(Generic[E, V]):
         self._position: dict[int, int] = {}
         self._partitions = 1
 
-    async def load(self, log: EventLog, partition: int) -> None:
+    async def load(self, event_log: EventLog, partition: int) -> None:
         """Fold everything the partition holds now, forgetting what was known of it."""
-        self._partitions = log.partitions
+        self._partitions = event_log.partitions
         self._rows[partition] = {}
         self._position[partition] = 0
-        await self.catch_up(log, partition)
+        await self.catch_up(event_log, partition)
 
-    async def catch_up(self, log: EventLog, partition: int) -> bool:
+    async def catch_up(self, event_log: EventLog, partition: int) -> bool:
         """Fold what was appended since; cheap when nothing was. True when something was."""
-        start, end = await log.bounds(self.topic, partition)
+        start, end = await event_log.bounds(self.topic, partition)
         position = max(start, self._position[partition])
         if position >= end:
             return False
-        async for record in log.read(self.topic, partition, position, end):
+        async for record in event_log.read(self.topic, partition, position, end):
             self._take(record)
+            self._position[partition] = record.offset + 1
         self._position[partition] = end
         return True
 
@@ -53,8 +55,8 @@ class Table(Generic[E, V]):
         event_type = self._types.get(record.message.headers.get("ce_type", ""))
         if record.message.value is None:
             self._rows[record.partition].pop(record.message.key, None)
-        elif event_type is not None:
-            self.apply(event_type.from_record(record))
+        elif event_type is not None and (event := _read(event_type, record)):
+            self.apply(event)
 
     def takes(self, event: object) -> bool:
         """Whether `apply` would fold it."""
@@ -83,6 +85,16 @@ class Table(Generic[E, V]):
         for number, rows in list(self._rows.items()):
             if partition is None or number == partition:
                 yield from list(rows.items())
+
+
+def _read(event_type: type[E], record: Record) -> E | None:
+    """None, and a warning, for what another program wrote wrongly: it must not keep a whole partition from us."""
+    try:
+        return event_type.from_record(record)
+    except (ValueError, KeyError, TypeError) as error:
+        place = f"{record.topic}-{record.partition}@{record.offset}"
+        log.warning("unreadable-record", extra={"record": place, "error": str(error)[:200]})
+        return None
 
 
 def last(_: E | None, event: E) -> E | None:

@@ -40,17 +40,19 @@ class Ticker:
         tasks: asyncio.TaskGroup,
         append: Append,
         sleep: Sleep,
+        catch_up: Callable[[], Awaitable[None]],
         *,
         partitions: int,
         now: Callable[[], datetime],
         metrics: Metrics,
         redact: Callable[[str], str],
     ) -> None:
-        """`sleep` is cut short by Interrupted when the process leaves."""
+        """`sleep` is cut short by Interrupted when the process leaves; `catch_up` brings what ticks read up to date."""
         self._ticks = ticks
         self._tasks = tasks
         self._append = append
         self._sleep = sleep
+        self._catch_up = catch_up
         self._partitions = partitions
         self._now = now
         self._metrics = metrics
@@ -84,6 +86,7 @@ class Ticker:
 
     async def _once(self, tick: Tick, partition: int) -> Exception | None:
         try:
+            await self._catch_up()
             messages = [event.to_message() for event in await tick.work() or ()]
             for start in range(0, len(messages), AT_ONCE):
                 await self._append(partition, messages[start : start + AT_ONCE])

@@ -4,6 +4,7 @@ The only place where HTTP statuses are read. What callers see:
 
     2xx                        Reply
     304                        NotModified (RefusedError)
+    other 3xx                  Redirected (FarSideDown): the configured URL is at fault; nobody is followed
     401 (once renewed), 407    Unauthorised (FarSideDown): our credentials are at fault, no record is
     403                        Forbidden (RefusedError); `remedy` names the missing permission
     404, 410                   NotFound (RefusedError)
@@ -38,6 +39,7 @@ from processor.clients.replies import (
     NotFound,
     NotModified,
     PreconditionFailed,
+    Redirected,
     Rejected,
     Reply,
     Unauthorised,
@@ -56,6 +58,7 @@ __all__ = [
     "NotFound",
     "NotModified",
     "PreconditionFailed",
+    "Redirected",
     "Rejected",
     "Reply",
     "Time",
@@ -297,4 +300,4 @@ def _refusal(what: str, reply: Reply, secrets: Collection[str]) -> ProcessorErro
     if status in (409, 412):
         return (ConflictError if status == 409 else PreconditionFailed)(text, found=reply)
     kinds = {304: NotModified, 404: NotFound, 405: NotAllowed, 410: NotFound}
-    return kinds.get(status, Rejected)(text)
+    return kinds.get(status, Redirected if status < 400 else Rejected)(text)

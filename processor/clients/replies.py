@@ -25,6 +25,10 @@ class Unauthorised(FarSideDown):
     """401 or 407: our credentials are at fault, and no record is: all wait until a person mends them."""
 
 
+class Redirected(FarSideDown):
+    """3xx: the address that we were given is not the right one, and no record is at fault; we follow nobody."""
+
+
 class Forbidden(RefusedError):
     """403: a person must grant the permission that `remedy` names."""
 
@@ -42,7 +46,7 @@ class PreconditionFailed(ConflictError):
 
 
 class Rejected(RefusedError):
-    """Any other 4xx or a redirection: the request itself is at fault."""
+    """Any other 4xx: the request itself is at fault."""
 
 
 @dataclass(frozen=True, slots=True)

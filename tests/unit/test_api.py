@@ -18,6 +18,7 @@ from processor.clients.api import (
     NotFound,
     NotModified,
     PreconditionFailed,
+    Redirected,
     Rejected,
     Unauthorised,
     Unreachable,
@@ -58,7 +59,7 @@ async def test_an_answer_that_is_no_json_is_worth_another_try() -> None:
     ("status", "kind"),
     [
         (304, NotModified),
-        (307, Rejected),
+        (307, Redirected),
         (400, Rejected),
         (403, Forbidden),
         (404, NotFound),

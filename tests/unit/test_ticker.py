@@ -27,6 +27,7 @@ class Scene:
         self.slept: list[float] = []
         self.appended: list[tuple[int, int]] = []
         self.metrics = Metrics.build()
+        self.caught_up = 0
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
@@ -39,17 +40,34 @@ class Scene:
         await asyncio.sleep(0)
         self.appended.append((partition, len(messages)))
 
+    async def catch_up(self) -> None:
+        await asyncio.sleep(0)
+        self.caught_up += 1
+
     def ticker(self, tasks: asyncio.TaskGroup, *ticks: Tick) -> Ticker:
         return Ticker(
             ticks,
             tasks,
             self.append,
             self.sleep,
+            self.catch_up,
             partitions=4,
             now=lambda: self.time,
             metrics=self.metrics,
             redact=str,
         )
+
+
+async def test_what_a_tick_reads_is_brought_up_to_date_each_time() -> None:
+    scene = Scene(3)
+    seen: list[int] = []
+
+    async def work() -> None:
+        seen.append(scene.caught_up)
+
+    async with asyncio.TaskGroup() as tasks:
+        scene.ticker(tasks, Tick("t", "key", timedelta(seconds=10), work)).start(partition_of("key", 4))
+    assert seen == [1, 2, 3]
 
 
 async def test_at_once_and_then_from_start_to_start() -> None:
