@@ -12,6 +12,7 @@ from typing import Any
 
 from handlers.normalise.envelopes import envelopes
 from processor.admin import Admin, is_loopback
+from processor.app.asyncapi import document, product_version
 from processor.app.farsides import far_sides, redactor
 from processor.app.feeds import Feeds
 from processor.app.log import open_log, utc_now
@@ -156,6 +157,8 @@ def _admin(settings: Settings, event_log: SqliteLog, progress: Sequence[Progress
         now=utc_now,
         host=settings.admin_host,
         token=settings.admin_token.get_secret_value() if settings.admin_token else "",
+        asyncapi=document(event_log.partitions),
+        version=product_version(),
     )
 
 

@@ -11,7 +11,7 @@ from processor.event import RAW, instant
 from processor.eventlog import EventLog, Record
 from processor.eventlog.partitions import partition_of
 
-CAUSED = (
+CLEAN = (
     "genesys.schedules",
     "genesys.shifts",
     "genesys.presence",
@@ -19,15 +19,18 @@ CAUSED = (
     "genesys.volume",
     "genesys.campaigns",
     "genesys.profiles",
-    "genesys.lookups",
-    "genesys.fates",
-    "genesys.decisions",
-    "genesys.outcomes",
-    "genesys.deadletters",
 )
+FATES = "genesys.fates"
+DEAD_LETTERS = "genesys.deadletters"
+CAUSED = (*CLEAN, "genesys.lookups", FATES, "genesys.decisions", "genesys.outcomes", DEAD_LETTERS)
 AT_MOST = 50_000
 """Records of a partition that are looked through, the newest first."""
 PAGE = 2_000
+
+
+def _weight(fate: str) -> int:
+    """A repeat of a published event is a duplicate, and the event is published all the same."""
+    return ("published", "dead letter", "pending").index(fate) if fate in ("published", "dead letter", "pending") else 3
 
 
 async def whereabouts(
@@ -40,10 +43,11 @@ async def whereabouts(
     caused: list[Record] = []
     for topic in topics:
         caused += await _search(log, topic, partitions, event_id, searched)
+    fates = _fates(raw, caused)
     return {
         "id": event_id,
-        "fate": _fate(raw, caused),
-        "raw": [_shown(record) for record in raw],
+        "fate": min(fates, key=_weight) if fates else "unknown",
+        "raw": [_shown(record) | {"fate": fate} for record, fate in zip(raw, fates, strict=True)],
         "records": [_shown(record) for record in sorted(caused, key=lambda record: record.timestamp)],
         "searched": {"partitions": partitions, "backTo": searched},
     }
@@ -73,18 +77,29 @@ def _belongs(record: Record, event_id: str) -> bool:
     return own == event_id or (record.topic == RAW and own.startswith(f"{event_id}~"))
 
 
-def _fate(raw: Sequence[Record], caused: Sequence[Record]) -> str:
-    """One word: published, what its fate record says, dead letter, pending, or unknown."""
-    if any(record.topic == "genesys.deadletters" for record in caused):
-        return "dead letter"
-    for record in caused:
-        if record.topic == "genesys.fates":
-            return str(orjson.loads(record.message.value or b"{}").get("fate", "unknown"))
-    if any(record.topic not in ("genesys.lookups", "genesys.outcomes") for record in caused):
-        return "published"
-    if any(record.topic == "genesys.lookups" for record in caused):
-        return "looked-up"
-    return "pending" if raw else "unknown"
+def _fates(raw: Sequence[Record], caused: Sequence[Record]) -> list[str]:
+    """One for each raw record: its own fate record says it, else it is what its clean records and dead letters say."""
+    told = {
+        record.message.headers["ce_id"].rpartition("@")[2]: str(_data(record).get("fate", "unknown"))
+        for record in caused
+        if record.topic == FATES
+    }
+    parked = {
+        f"{headers['dlq_partition']}-{headers['dlq_offset']}"
+        for record in caused
+        if (headers := record.message.headers) and record.topic == DEAD_LETTERS and headers.get("dlq_topic") == RAW
+    }
+    published = any(record.topic in CLEAN for record in caused)
+    fates = []
+    for record in raw:
+        place = f"{record.partition}-{record.offset}"
+        fates.append("dead letter" if place in parked else told.get(place) or ("published" if published else "pending"))
+    return fates
+
+
+def _data(record: Record) -> dict[str, Any]:
+    data: dict[str, Any] = orjson.loads(record.message.value or b"{}")
+    return data
 
 
 def _shown(record: Record) -> dict[str, Any]:
@@ -99,9 +114,9 @@ def _shown(record: Record) -> dict[str, Any]:
         "subject": headers.get("ce_subject"),
         "time": headers.get("ce_time"),
     }
-    if record.topic in ("genesys.fates", "genesys.outcomes", "genesys.decisions"):
-        shown["data"] = orjson.loads(record.message.value or b"{}")
-    if record.topic == "genesys.deadletters":
+    if record.topic in (FATES, "genesys.outcomes", "genesys.decisions"):
+        shown["data"] = _data(record)
+    if record.topic == DEAD_LETTERS:
         shown["reason"] = headers.get("dlq_reason")
         shown["error"] = headers.get("dlq_error")
         shown["deadLetter"] = headers.get("dlq_id")
