@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.adjust_queues import AdjustQueues
+from handlers.brake import brakes
 from handlers.decide import know
 from handlers.escalate import Escalate
 from handlers.events import (
@@ -139,7 +140,7 @@ def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
     mind = Feedback(
         windows=Table(VolumeUpdated, fold=remember),
         queues=Table(QueueUpdated, fold=know),
-        freezes=Table(FreezeRequested, fold=last),
+        freezes=Table(FreezeRequested, fold=brakes),
         decisions=Table(Decision, fold=last),
         mode=policy.mode,
         rule=policy.rule,
@@ -158,7 +159,7 @@ def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
         )
     ]
     if far.genesys and policy.mode is Mode.ACT:
-        adjust = AdjustQueues(far.genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=last), now)
+        adjust = AdjustQueues(far.genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=brakes), now)
         follows = (adjust.decisions, adjust.freezes)
         groups.append(Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows, states=True))
     if far.people:

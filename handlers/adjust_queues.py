@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from handlers.brake import STAND_BACK, Brakes
 from handlers.events import Decision, FreezeRequested, Lookup, Outcome
 from processor.clients.genesys import Genesys, QueueChange, QueueState
 from processor.errors import ConflictError, RefusedError
@@ -20,7 +21,7 @@ class AdjustQueues:
 
     genesys: Genesys
     decisions: Table[Decision, Decision]
-    freezes: Table[FreezeRequested, FreezeRequested]
+    freezes: Table[FreezeRequested, Brakes]
     now: Callable[[], datetime]
 
     async def __call__(self, decision: Decision) -> Iterable[Publishable] | None:
@@ -48,9 +49,9 @@ class AdjustQueues:
         latest = self.decisions.get(decision.subject)
         stands = latest.standing.get(medium) if latest else None
         if decision.action == "adjust":
-            request = self.freezes.get(decision.subject)
-            if request is not None and request.kind == "queue-freeze":
-                return f"the queue was frozen by {request.by or 'somebody'}"
+            brake = self.freezes.get(decision.subject)
+            if brake is not None and brake.frozen_by:
+                return f"the queue was frozen by {brake.frozen_by}"
             if latest is not None and (stands is None or stands.step != decision.step):
                 return "a later decision has overtaken this one"
         elif stands is not None:
@@ -69,7 +70,7 @@ class AdjustQueues:
             subject=decision.subject,
             source=decision.source,
             cause=decision.cause,
-            kind="queue-stand-back",
+            kind=STAND_BACK,
             queue_id=decision.queue_id,
             reason=reason,
             by="loop",

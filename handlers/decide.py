@@ -18,7 +18,7 @@ class Memory:
 
     `changes`: times of our changes in the last hour. `told`: by medium and reason, when people
     were last told. `stood_back`: media that a person changed, and when we saw it. `frozen`: who
-    froze the queue, when and why. `request`: the last freeze or resume that was minded.
+    froze the queue, when and why. `minded`: the last requests that were answered.
     `restored`: by medium, when the baseline was put back.
     """
 
@@ -26,7 +26,7 @@ class Memory:
     told: Mapping[str, str] = field(default_factory=dict)
     stood_back: Mapping[str, str] = field(default_factory=dict)
     frozen: Mapping[str, str] = field(default_factory=dict)
-    request: str = ""
+    minded: tuple[str, ...] = ()
     restored: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -38,7 +38,7 @@ class Memory:
             dict(memory.get("told", {})),
             dict(memory.get("stoodBack", {})),
             dict(memory.get("frozen", {})),
-            str(memory.get("request", "")),
+            tuple(memory.get("minded", ())),
             dict(memory.get("restored", {})),
         )
 
@@ -49,7 +49,7 @@ class Memory:
             "told": dict(self.told),
             "stoodBack": dict(self.stood_back),
             "frozen": dict(self.frozen),
-            "request": self.request,
+            "minded": list(self.minded),
             "restored": dict(self.restored),
         }
 
@@ -80,6 +80,8 @@ class Situation:
     hours: Sequence[Hour]
     standing: Standing | None
     memory: Memory
+    at: datetime
+    """The events' clock: when what we judge was told; never before the last decision."""
 
     @property
     def settled(self) -> bool:
@@ -122,10 +124,10 @@ def decide(situation: Situation) -> Move | None:
     if situation.media_type in situation.memory.stood_back:
         return _come_back(situation) if verdict is Verdict.RECOVERED and _lasting(situation) else None
     if situation.standing is not None and _someone_else_was_here(situation):
-        return _stand_back(situation, now.end)
+        return _stand_back(situation)
     if verdict is Verdict.RECOVERED and situation.standing is not None and _lasting(situation):
         return _restore(situation)
-    return _tighten(situation, now) if verdict is Verdict.BREACH else None
+    return _tighten(situation) if verdict is Verdict.BREACH else None
 
 
 def _lasting(situation: Situation) -> bool:
@@ -162,10 +164,10 @@ def tightened(rule: Rule, baseline: float, step: int) -> float:
     return min(baseline, max(rule.floor_seconds, baseline - step * rule.step_seconds))
 
 
-def _stand_back(situation: Situation, at: datetime) -> Move:
+def _stand_back(situation: Situation) -> Move:
     by = situation.known.queue.modified_by
     who = f" by {by}" if by else ""
-    stood_back = {**situation.memory.stood_back, situation.media_type: instant(at)}
+    stood_back = {**situation.memory.stood_back, situation.media_type: instant(situation.at)}
     return Move(
         "stand-back",
         f"the target was changed{who} to {situation.present_seconds:g} s; the queue is left as it is",
@@ -189,7 +191,7 @@ def _restore(situation: Situation) -> Move:
     if standing is None:
         raise AssertionError("nothing stands")
     told = {key: at for key, at in memory.told.items() if not key.startswith(situation.media_type + ":")}
-    restored = {**memory.restored, situation.media_type: instant(situation.hours[-1].end)}
+    restored = {**memory.restored, situation.media_type: instant(situation.at)}
     return Move(
         "restore",
         "recovered: the remembered baseline is put back",
@@ -201,26 +203,26 @@ def _restore(situation: Situation) -> Move:
     )
 
 
-def _tighten(situation: Situation, now: Hour) -> Move | None:
+def _tighten(situation: Situation) -> Move | None:
     standing, rule = situation.standing, situation.rule
     step = standing.step if standing else 0
     target = tightened(rule, situation.baseline_seconds, step + 1)
     present = float(standing.target["serviceLevelSeconds"]) if standing else situation.baseline_seconds
     members = list(situation.pool)
     brings = bool(members) and standing is None
-    if _cooling(situation, now.end) or not situation.settled:
+    if _cooling(situation) or not situation.settled:
         return None
     if target >= present and not brings:
-        return _tell(situation, now, "floor", f"the breach lasts, and the target of {present:g} s is at its floor")
+        return _tell(situation, "floor", f"the breach lasts, and the target of {present:g} s is at its floor")
     if situation.mode is Mode.OBSERVE:
-        return _tell(situation, now, "observe", "only observing: this is what acting would do", target)
-    recent = _recent(situation.memory, now.end)
+        return _tell(situation, "observe", "only observing: this is what acting would do", target)
+    recent = _recent(situation.memory, situation.at)
     if len(recent) >= rule.changes_per_hour:
-        return _tell(situation, now, "cap", f"the breach lasts, and {len(recent)} changes in an hour are spent")
+        return _tell(situation, "cap", f"the breach lasts, and {len(recent)} changes in an hour are spent")
     return Move(
         "adjust",
         f"more than {rule.offered_above} offered and service level under {rule.service_level_below:.0%}",
-        replace(situation.memory, changes=(*recent, instant(now.end))),
+        replace(situation.memory, changes=(*recent, instant(situation.at))),
         step=step + 1,
         baseline=standing.baseline if standing else {"serviceLevelSeconds": present, "memberIds": []},
         target={"serviceLevelSeconds": min(target, present), "memberIds": members},
@@ -229,8 +231,8 @@ def _tighten(situation: Situation, now: Hour) -> Move | None:
     )
 
 
-def _cooling(situation: Situation, at: datetime) -> bool:
-    memory = situation.memory
+def _cooling(situation: Situation) -> bool:
+    memory, at = situation.memory, situation.at
     moved = [*memory.changes[-1:], memory.restored.get(situation.media_type, "")]
     return any(at - datetime.fromisoformat(moment) < situation.rule.cooldown for moment in moved if moment)
 
@@ -239,12 +241,12 @@ def _recent(memory: Memory, at: datetime) -> tuple[str, ...]:
     return tuple(change for change in memory.changes if datetime.fromisoformat(change) > at - HOUR)
 
 
-def _tell(situation: Situation, now: Hour, about: str, reason: str, target: float | None = None) -> Move | None:
+def _tell(situation: Situation, about: str, reason: str, target: float | None = None) -> Move | None:
     """Say so, but not again before the reminder is due."""
     memory = situation.memory
-    if not due(memory, f"{situation.media_type}:{about}", now.end, situation.rule.remind_after):
+    if not due(memory, f"{situation.media_type}:{about}", situation.at, situation.rule.remind_after):
         return None
-    told = {**memory.told, f"{situation.media_type}:{about}": instant(now.end)}
+    told = {**memory.told, f"{situation.media_type}:{about}": instant(situation.at)}
     standing = situation.standing
     return Move(
         "suggest",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from handlers.brake import Brakes, answer
 from handlers.decide import KnownQueue, Memory, Move, Situation, decide, due
 from handlers.events import Decision, FreezeRequested, Lookup, QueueUpdated, Standing, VolumeUpdated
 from handlers.policy import Mode, Rule, Selection, Window, hours
@@ -20,7 +21,7 @@ class Feedback:
 
     windows: Table[VolumeUpdated, Window]
     queues: Table[QueueUpdated, KnownQueue]
-    freezes: Table[FreezeRequested, FreezeRequested]
+    freezes: Table[FreezeRequested, Brakes]
     decisions: Table[Decision, Decision]
     mode: Mode = Mode.OBSERVE
     rule: Rule = field(default_factory=Rule)
@@ -47,6 +48,7 @@ class Feedback:
             hours=known,
             standing=last.standing.get(event.media_type) if last else None,
             memory=Memory.of(last),
+            at=max(event.time, last.time) if last else event.time,
         )
         return self._consider(event, last, situation)
 
@@ -96,16 +98,17 @@ class Feedback:
         situation: Situation | None = None,
     ) -> Decision:
         standing = dict(last.standing) if last else {}
+        at = max(cause.time, last.time) if last else cause.time
         if media_type is not None:
             standing.pop(media_type, None)
             if move.stands:
                 kept = last.standing.get(media_type) if last and move.action != "adjust" else None
                 standing[media_type] = kept or Standing(
-                    step=move.step, baseline=move.baseline, target=move.target, since=cause.time, decision_id=cause.id
+                    step=move.step, baseline=move.baseline, target=move.target, since=at, decision_id=cause.id
                 )
         return Decision(
             id=cause.id,
-            time=cause.time,
+            time=at,
             subject=cause.subject,
             source=cause.source,
             cause=cause.cause,
@@ -126,53 +129,21 @@ class Feedback:
 
     def tick(self, partition: int, now: datetime) -> Iterable[Publishable]:
         """Once a second for each partition held: freezes and resumes, and queues that fell silent."""
-        for subject, request in self.freezes.items(partition):
+        for subject, brake in self.freezes.items(partition):
             last = self.decisions.get(subject)
-            if Memory.of(last).request != request.id:
-                yield from self._minded(request, last)
+            for request in brake.unminded(Memory.of(last)):
+                clock = self._clock(request)
+                for decision_id, medium, move in answer(request, last, clock):
+                    cause = request.model_copy(update={"id": decision_id, "time": clock})
+                    last = self._decision(cause, medium, move, last)
+                    yield last
         for _, last in self.decisions.items(partition):
             yield from self._silence(last, now)
 
-    def _minded(self, request: FreezeRequested, last: Decision | None) -> Iterable[Decision]:
-        """A freeze stays until somebody resumes, over restarts too; the baseline goes back if asked."""
-        memory = replace(Memory.of(last), request=request.id)
-        at = instant(request.time)
-        if request.kind == "queue-stand-back":
-            media = list(last.standing) if last else []
-            memory = replace(memory, stood_back={**memory.stood_back, **dict.fromkeys(media, at)})
-            for index, medium in enumerate(media, start=1):
-                cause = request.model_copy(update={"id": f"{request.id}/{index}" if len(media) > 1 else request.id})
-                last = self._decision(cause, medium, Move("stand-back", request.reason, memory), last)
-                yield last
-            if not media:
-                yield self._decision(request, None, Move("stand-back", request.reason, memory), last)
-            return
-        frozen = {"by": request.by, "at": at, "reason": request.reason} if request.kind == "queue-freeze" else {}
-        said = f"{'frozen' if frozen else 'resumed'} by {request.by or 'somebody'} at {at}"
-        memory = replace(memory, frozen=frozen, stood_back=memory.stood_back if frozen else {})
-        reason = f"{said}: {request.reason}" if request.reason else said
-        subject = request.subject
-        if request.restore and last:
-            for medium, standing in list(last.standing.items()):
-                restored = replace(memory, restored={**memory.restored, medium: instant(self._clock(subject, last))})
-                cause = request.model_copy(update={"id": f"{request.id}/restore/{medium}"})
-                move = Move(
-                    "restore",
-                    reason,
-                    restored,
-                    baseline=standing.baseline,
-                    target=standing.baseline,
-                    expected=standing.target,
-                )
-                last = self._decision(cause, medium, move, last)
-                memory = restored
-                yield last
-        yield self._decision(request, None, Move("frozen" if frozen else "resumed", reason, memory), last)
-
-    def _clock(self, subject: str, last: Decision) -> datetime:
-        """The events' clock of this queue: what its newest volume says."""
-        window = self.windows.get(subject) or {}
-        return max((r.interval.end for records in window.values() for r in records), default=last.time)
+    def _clock(self, request: FreezeRequested) -> datetime:
+        """When it was asked, on the events' clock as far as this queue's newest volume shows it."""
+        window = self.windows.get(request.subject) or {}
+        return max((r.time for records in window.values() for r in records), default=request.time)
 
     def _silence(self, last: Decision, now: datetime) -> Iterable[Decision]:
         """An adjusted queue of which we hear nothing: nobody would take the change back, so people are told."""

@@ -13,7 +13,7 @@ from processor.app.queues import Queues
 from processor.app.switches import switched_off
 from processor.app.topics import TOPICS
 from processor.app.whereabouts import whereabouts
-from processor.errors import PoisonError, RefusedError
+from processor.errors import PoisonError
 from processor.event import instant
 from processor.eventlog import EventLog, Record
 from processor.progress import Progress
@@ -58,6 +58,7 @@ class Desk:
                 "received": appended["genesys.raw"],
                 "published": sum(appended[f"genesys.{name}"] for name in CLEAN),
                 "effects": appended["genesys.outcomes"],
+                "decisions": appended["genesys.decisions"],
                 "deadLetters": appended["genesys.deadletters"],
             },
             "topics": topics,
@@ -135,7 +136,7 @@ class Desk:
         """Ask for it once more."""
         try:
             (one,) = await replay(self._log, [dead_letter_id])
-        except RefusedError:
+        except PoisonError:
             return None
         return {"id": one.id, "replayed": one.replayed + 1}
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from handlers.brake import Brakes, brakes
+from handlers.decide import Memory
 from handlers.events import Decision, FreezeRequested, QueueUpdated
 from processor.event import instant
 from processor.eventlog import EventLog
@@ -22,7 +24,7 @@ class Queues:
         self._now = now
         self._queues: Table[QueueUpdated, QueueUpdated] = Table(QueueUpdated, fold=last)
         self._decisions: Table[Decision, Decision] = Table(Decision, fold=last)
-        self._freezes: Table[FreezeRequested, FreezeRequested] = Table(FreezeRequested, fold=last)
+        self._freezes: Table[FreezeRequested, Brakes] = Table(FreezeRequested, fold=brakes)
         self._loaded = False
 
     async def _refresh(self) -> None:
@@ -43,13 +45,13 @@ class Queues:
         return sorted(shown, key=lambda queue: (str(queue["name"]).casefold(), queue["queueId"]))
 
     def _shown(self, subject: str, queue: QueueUpdated | None, decision: Decision | None) -> dict[str, Any]:
-        request = self._freezes.get(subject)
-        frozen = dict(decision.memory.get("frozen", {})) if decision else {}
-        if request is not None and decision is not None and decision.memory.get("request") == request.id:
-            request = None
-        if request is not None and request.kind in ("queue-freeze", "queue-resume"):
-            freeze = {"by": request.by, "at": instant(request.time), "reason": request.reason}
-            frozen = freeze if request.kind == "queue-freeze" else {}
+        memory = Memory.of(decision)
+        frozen = dict(memory.frozen)
+        brake = self._freezes.get(subject) or Brakes()
+        if brake.people is not None and brake.people in brake.unminded(memory):
+            asked = brake.people
+            at = instant(asked.time)
+            frozen = {"by": asked.by, "at": at, "reason": asked.reason} if brake.frozen_by else {}
         return {
             "queueId": subject.partition("/")[2],
             "name": queue.name if queue else "",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.adjust_queues import AdjustQueues
+from handlers.brake import brakes
 from handlers.decide import know
 from handlers.escalate import Escalate
 from handlers.events import Decision, FreezeRequested, Lookup, Outcome, QueueUpdated, Standing
@@ -45,7 +46,7 @@ def decision(action: str, *, step: int = 1, **more: Any) -> Decision:
 
 
 async def adjuster(genesys: Any, latest: Decision | None = None) -> AdjustQueues:
-    handler = AdjustQueues(genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=last), lambda: NOON)
+    handler = AdjustQueues(genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=brakes), lambda: NOON)
     await handler.decisions.load(EmptyLog(), 0)
     await handler.freezes.load(EmptyLog(), 0)
     if latest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+from handlers.brake import brakes
 from handlers.decide import know
 from handlers.events import Decision, FreezeRequested, Interval, QueueUpdated, ServiceLevel, VolumeUpdated
 from handlers.feedback import Feedback
@@ -36,7 +37,7 @@ async def feedback(
     loop = Feedback(
         windows=Table(VolumeUpdated, fold=remember),
         queues=Table(QueueUpdated, fold=know),
-        freezes=Table(FreezeRequested, fold=last),
+        freezes=Table(FreezeRequested, fold=brakes),
         decisions=Table(Decision, fold=last),
         mode=mode,
         rule=rule or Rule(),

@@ -168,3 +168,21 @@ async def test_a_restart_forgets_nothing() -> None:
     reborn.decisions.apply(frozen)  # the last record of the queue is all that is needed
     assert await hear(reborn, queue(45, at=61), volume(90)) == []
     assert tick(reborn, START + timedelta(minutes=61)) == []
+
+
+async def test_a_freeze_and_a_conflict_at_the_same_moment_do_not_hide_each_other() -> None:
+    for order in ([freeze(1), freeze(2, "queue-stand-back")], [freeze(2, "queue-stand-back"), freeze(1)]):
+        loop = await feedback()
+        await hear(loop, queue(60), volume(60), *order)
+        assert sorted(actions(tick(loop, START))) == ["frozen", "stand-back"]
+        assert tick(loop, START) == []
+        await hear(loop, freeze(3, "queue-resume"))
+        assert actions(tick(loop, START)) == ["resumed"]
+
+
+async def test_an_older_record_that_comes_late_does_not_turn_the_decisions_clock_back() -> None:
+    loop = await feedback()
+    (first,) = await hear(loop, queue(60), volume(60))
+    late = volume(75).model_copy(update={"time": START})
+    (second,) = await hear(loop, queue(90, at=70), late)
+    assert (second.action, second.time) == ("stand-back", first.time)
