@@ -45,7 +45,6 @@ class Policy:
 
     horizon: timedelta
     holidays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    wfm_topics: tuple[str, ...] = ()
     poll: timedelta = timedelta(seconds=30)
     mode: Mode = Mode.OBSERVE
     rule: Rule = field(default_factory=Rule)
@@ -54,11 +53,20 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """A system that events are pushed to, and which topics it gets; `name` stands in its groups' names."""
+
+    name: str
+    sender: Wfm
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FarSides:
     """Who is there; None is not configured, and its groups do not run."""
 
     genesys: Genesys | None = None
-    wfm: Wfm | None = None
+    pushes: tuple[Push, ...] = ()
     calendars: Calendars | None = None
     people: Wfm | None = None
 
@@ -112,25 +120,25 @@ def _held(event: type[Event]) -> Table[Any, bool]:
     return Table(event, fold=lambda _, one: None if one.deleted else True)
 
 
-def sync(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
+def sync(far: FarSides, now: Callable[[], datetime]) -> list[Group]:
     """Clean topics → WFM and calendars: one group for each far side and topic."""
-    groups = []
-    if far.wfm:
-        push = SyncToWfm(far.wfm, now)
-        groups += [
-            Group(f"sync-wfm-{name}", event.topic, (on(event, push),), states=True)
-            for name, event in PUSHED.items()
-            if name in policy.wfm_topics
-        ]
-        if "campaigns" in policy.wfm_topics:
-            campaigns = on(CampaignUpdated, SyncCampaignsToWfm(far.wfm, now))
-            groups.append(Group("sync-wfm-campaigns", CampaignUpdated.topic, (campaigns,), states=True))
+    groups = [group for push in far.pushes for group in _pushed(push, now)]
     if far.calendars:
         hours = on(ScheduleUpdated, SyncScheduleCalendar(far.calendars, now))
         shifts = on(ShiftsUpdated, SyncShiftCalendar(far.calendars, now))
         groups.append(Group("sync-calendar-schedules", ScheduleUpdated.topic, (hours,), states=True))
         groups.append(Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,), states=True))
     return groups
+
+
+def _pushed(push: Push, now: Callable[[], datetime]) -> list[Group]:
+    handlers = {name: on(event, SyncToWfm(push.sender, now)) for name, event in PUSHED.items()}
+    handlers["campaigns"] = on(CampaignUpdated, SyncCampaignsToWfm(push.sender, now))
+    return [
+        Group(f"sync-{push.name}-{name}", f"genesys.{name}", (route,), states=True)
+        for name, route in handlers.items()
+        if name in push.topics
+    ]
 
 
 def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:

@@ -11,7 +11,7 @@ from datetime import datetime
 import aiohttp
 from pydantic import SecretStr
 
-from handlers import FarSides
+from handlers import FarSides, Push
 from processor.clients.api import Api, ApiPolicy, Time, open_session
 from processor.clients.authorise import Basic
 from processor.clients.calendars import Calendars
@@ -30,7 +30,7 @@ async def far_sides(settings: Settings, metrics: Metrics, now: Callable[[], date
         makes = _Makes(settings, session, metrics, now)
         yield FarSides(
             genesys=makes.genesys(),
-            wfm=makes.push("wfm", settings.wfm_url, settings.wfm_secret, "/events"),
+            pushes=makes.pushes(),
             calendars=makes.calendars(),
             people=makes.push("people", settings.escalation_url, settings.escalation_secret, ""),
         )
@@ -64,6 +64,16 @@ class _Makes:
             return None
         api = Api(name, url, self.session, policy=ApiPolicy(timeout=10), observe=self._observe)
         return Wfm(api, secret.get_secret_value() if secret else None, self.now, events_path=path)
+
+    def pushes(self) -> tuple[Push, ...]:
+        settings = self.settings
+        found = []
+        if wfm := self.push("wfm", settings.wfm_url, settings.wfm_secret, "/events"):
+            found.append(Push("wfm", wfm, settings.wfm_topics))
+        for name, one in settings.destinations.items():
+            if sender := self.push(name, one.url, one.secret, "/events"):
+                found.append(Push(name, sender, one.topics))
+        return tuple(found)
 
     def calendars(self) -> Calendars | None:
         settings = self.settings

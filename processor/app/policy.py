@@ -15,7 +15,6 @@ def policy(settings: Settings) -> handlers.Policy:
     return handlers.Policy(
         horizon=settings.horizon,
         holidays={name: tuple(day.isoformat() for day in days) for name, days in settings.holidays.items()},
-        wfm_topics=settings.wfm_topics,
         poll=timedelta(seconds=settings.volume_poll_seconds),
         mode=Mode(settings.loop_mode),
         rule=Rule(

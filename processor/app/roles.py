@@ -34,7 +34,7 @@ def groups(
     if far.genesys and (everything or Role.LOOK_UP in chosen):
         found += handlers.look_up(policy, far.genesys, now)
     if everything or Role.SYNC in chosen:
-        found += handlers.sync(policy, far, now)
+        found += handlers.sync(far, now)
     if everything or Role.LOOP in chosen:
         found += handlers.loop(policy, far, now)
     return found

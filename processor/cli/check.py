@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from processor.app.connections import connections
 from processor.app.log import open_log
 from processor.app.switches import switched_off
-from processor.errors import ProcessorError
-from processor.settings import PREFIX, LoopRule, Settings, load, secret_fields
+from processor.errors import ProcessorError, RefusedError, RetryableError
+from processor.settings import PREFIX, Destination, LoopRule, Settings, load, secret_fields
 
 PAGE_HEAD = """# Configuration
 
@@ -22,6 +23,15 @@ instead: `PROCESSOR_<NAME>_FILE`. An unknown name or a wrong value refuses to st
 
 This page is generated: `genesys-processor check --documentation`.
 """
+
+PROOFS = (
+    "webhook_secrets",
+    "webhook_public_keys",
+    "webhook_basic",
+    "webhook_api_key",
+    "webhook_genesys_secret",
+    "insecure_no_auth",
+)
 
 
 def add(subparsers: Any) -> None:
@@ -44,16 +54,32 @@ async def _check(settings: Settings) -> int:
         if value not in (None, (), {}):
             print(f"{PREFIX}{name.upper()}={_shown(value)}")
     print()
+    if not any(getattr(settings, name) for name in PROOFS):
+        print("off: callbacks: `serve` refuses to start, since no caller could prove who he is (set WEBHOOK_BASIC)")
     for line in switched_off(settings):
         print(f"off: {line}")
+    codes = [await _log_answers(settings)]
+    async for one in connections(settings):
+        print(f"{one.name}: {one.url}: {one.said}")
+        codes.append(_code(one.error))
+    return max(codes)
+
+
+async def _log_answers(settings: Settings) -> int:
     try:
         async with open_log(settings) as log:
             await log.check()
-        print(f"log: {settings.log} takes appends")
     except ProcessorError as error:
         print(f"log: {settings.log}: {error}")
         return 1
+    print(f"log: {settings.log}: takes appends")
     return 0
+
+
+def _code(error: ProcessorError | None) -> int:
+    if error is None:
+        return 0
+    return 6 if isinstance(error, RetryableError) else 5 if isinstance(error, RefusedError) else 1
 
 
 def _shown(value: Any) -> str:
@@ -76,6 +102,12 @@ def documentation() -> str:
         "|---|---|---|",
         *(_row(name, name, LoopRule) for name in LoopRule.model_fields),
         "",
+        "## `destinations.<name>` (in the file)",
+        "",
+        "| name | default | what it is for |",
+        "|---|---|---|",
+        *(_row(name, name, Destination) for name in Destination.model_fields),
+        "",
     ]
     return "\n".join(lines)
 
@@ -83,6 +115,7 @@ def documentation() -> str:
 def _row(shown: str, name: str, model: type[BaseModel]) -> str:
     field = model.model_fields[name]
     default = "the host's name" if name == "kafka_member_id" else field.get_default(call_default_factory=True)
+    default = None if field.is_required() else default
     words = "" if default in (None, (), {}) or isinstance(default, LoopRule) else f"`{default}`"
     if isinstance(default, tuple) and default:
         words = f"`{','.join(default)}`"

@@ -1,0 +1,100 @@
+"""The settings, read from the environment and a file; never built at import.
+
+`PROCESSOR_<NAME>` in the environment wins over `<name>` in the YAML file that `PROCESSOR_CONFIG`
+names. Every secret may come from a file instead: `PROCESSOR_<NAME>_FILE`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from processor.errors import FatalError
+from processor.settings.model import Destination, LoopRule, Settings, secret_fields
+
+__all__ = [
+    "PREFIX",
+    "Destination",
+    "LoopRule",
+    "Settings",
+    "SettingsError",
+    "load",
+    "secret_fields",
+    "without_settings",
+]
+
+PREFIX = "PROCESSOR_"
+
+
+class SettingsError(FatalError):
+    """The settings are not usable; the message names each that is wrong, and never shows a secret."""
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings. Raises `SettingsError` that names every unknown name and wrong value at once."""
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    values = _from_file(environ.get(PREFIX + "CONFIG"), problems)
+    values |= _from_environment(environ, problems)
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(dict(item)) for item in error.errors(include_input=False, include_url=False)]
+    if problems:
+        raise SettingsError("settings: " + "; ".join(problems))
+    return settings
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{PREFIX}{place.upper()}: {message}" if place else message
+
+
+def _from_file(name: str | None, problems: list[str]) -> dict[str, Any]:
+    if not name:
+        return {}
+    try:
+        values = yaml.safe_load(Path(name).read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        problems.append(f"{PREFIX}CONFIG: {name} cannot be read: {error}")
+        return {}
+    if not isinstance(values, dict):
+        problems.append(f"{PREFIX}CONFIG: {name} must hold names and values")
+        return {}
+    known = {key: value for key, value in values.items() if key in Settings.model_fields}
+    problems += [f"{name}: unknown name {key!r}" for key in values if key not in known]
+    return known
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or name == PREFIX + "CONFIG" or value == "":
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if field in Settings.model_fields:
+            values[field] = value
+        elif field.removesuffix("_file") in secret_fields() and field.endswith("_file"):
+            _read_secret(values, field.removesuffix("_file"), Path(value), problems)
+        else:
+            problems.append(f"{name} is no setting of this program (see `genesys-processor check`)")
+    return values
+
+
+def _read_secret(values: dict[str, Any], field: str, file: Path, problems: list[str]) -> None:
+    try:
+        values.setdefault(field, file.read_text(encoding="utf-8").strip())
+    except OSError as error:
+        problems.append(f"{PREFIX}{field.upper()}_FILE: {file} cannot be read: {error.strerror}")
+
+
+def without_settings() -> dict[str, str]:
+    """The environment for a child process that gets its own settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

@@ -1,0 +1,243 @@
+"""Every knob, typed and documented: what one process may be told. `docs/configuration.md` is generated from this."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+
+def _split(value: object) -> object:
+    """A comma-separated text is a list."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
+
+
+class LoopRule(BaseModel):
+    """When the loop acts on a queue, and how far; the defaults are those of the e-mail routing guide."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    offered_above: int = 500
+    """Breach only when more contacts than this were offered in the last hour."""
+    service_level_below: float = Field(default=0.85, ge=0, le=1)
+    """Breach only when the share answered within the baseline's target is under this."""
+    step_seconds: float = Field(default=15, gt=0)
+    """How much tighter each step makes the target."""
+    floor_seconds: float = Field(default=30, gt=0)
+    """A target is never made tighter than this, and one at or under it is left alone."""
+    recover_at: float = Field(default=0.9, ge=0, le=1)
+    """Recovered when the service level is at least this, or the volume is back under the limit."""
+    recover_minutes: float = Field(default=5, ge=0)
+    """… for this long, on the events' clock."""
+    cooldown_minutes: float = Field(default=10, ge=0)
+    """Between two steps on the same queue and medium."""
+    changes_per_hour: int = Field(default=4, ge=1)
+    """The cap on changes of one queue, restores not counted."""
+    silence_minutes: float = Field(default=15, gt=0)
+    """No volume for so long while a queue is adjusted: people are told."""
+
+
+Pushed = Literal["schedules", "shifts", "presence", "queues", "campaigns", "profiles"]
+PUSHED: tuple[Pushed, ...] = ("schedules", "shifts", "presence", "queues", "campaigns", "profiles")
+
+
+class Destination(BaseModel):
+    """One more system that events are pushed to, beside the WFM system: an e-mail gateway, say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    url: str
+    """Base address; batches go to `<url>/events`."""
+    secret: SecretStr | None = None
+    """Standard Webhooks secret that signs the pushes."""
+    topics: tuple[Pushed, ...] = PUSHED
+    """Which topics are pushed."""
+
+
+class Settings(BaseModel):
+    """What one process is told. Field names are the environment's names in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    log: str = "sqlite:///./data/events.db"
+    """Where events are kept: `sqlite:///FILE`, or `kafka://host:port,host:port`."""
+    partitions: int = Field(default=12, ge=1, le=1000)
+    """Partitions of every topic, fixed when the topics are made."""
+    spool: str | None = None
+    """`sqlite:///FILE`: keeps accepted events while Kafka does not take them (Kafka only)."""
+
+    receiver_host: str = "127.0.0.1"
+    """Address on which callbacks are received."""
+    receiver_port: int = Field(default=8080, ge=0, le=65535)
+    """Port on which callbacks are received; 0 takes a free one."""
+    receiver_tls_cert: Path | None = None
+    """Certificate chain (PEM); read again when the file changes."""
+    receiver_tls_key: Path | None = None
+    """Private key (PEM) of the certificate."""
+    receiver_rate_limit: float = Field(default=0, ge=0)
+    """Posts per second and caller; 0 sets no limit."""
+    receiver_max_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """The largest body taken, after decompression."""
+    ack_deadline_seconds: float = Field(default=3, gt=0, le=60)
+    """After this a post that is not yet stored is answered 503."""
+
+    admin_host: str = "127.0.0.1"
+    """Address of health, metrics, operations and console."""
+    admin_port: int = Field(default=8081, ge=0, le=65535)
+    """Port of health, metrics, operations and console; 0 takes a free one."""
+    admin_token: SecretStr | None = None
+    """Bearer token of the admin port; needed when `ADMIN_HOST` is not loopback."""
+
+    webhook_secrets: Secrets = ()
+    """Standard Webhooks secrets (`whsec_…`); the first signs, all verify."""
+    webhook_public_keys: Texts = ()
+    """Standard Webhooks public keys (`whpk_…`) for `v1a` signatures."""
+    webhook_basic: Secrets = ()
+    """`user:password` pairs that callers may use."""
+    webhook_api_key: Secrets = ()
+    """`Header-Name: value` pairs that callers may use."""
+    webhook_genesys_secret: Secrets = ()
+    """Secrets of `X-Hub-Signature-256`."""
+    insecure_no_auth: bool = False
+    """Take callbacks from anybody; only on loopback, only to try things."""
+
+    genesys_dialect: Literal["platform", "guide"] = "platform"
+    """`platform`: the official API. `guide`: the endpoints of the five guides."""
+    genesys_region: str = "mypurecloud.com"
+    """Region of the organisation, as in `api.<region>`."""
+    genesys_api_url: str | None = None
+    """Instead of the region: where the API is."""
+    genesys_login_url: str | None = None
+    """Instead of the region: where tokens are."""
+    genesys_client_id: str | None = None
+    """OAuth client (client credentials). Without it: no look-ups, no loop, no requests."""
+    genesys_client_secret: SecretStr | None = None
+    """Secret of the OAuth client."""
+
+    wfm_url: str | None = None
+    """Base address of the WFM system that events are pushed to."""
+    wfm_secret: SecretStr | None = None
+    """Standard Webhooks secret that signs the pushes."""
+    wfm_topics: Texts = PUSHED
+    """Which topics are pushed."""
+    destinations: Mapping[str, Destination] = Field(default_factory=dict)
+    """By name: further systems that events are pushed to, each with its own pace, outages and topics."""
+    caldav_url: str | None = None
+    """Base address of the CalDAV server's home for our collections."""
+    caldav_user: str | None = None
+    """User at the CalDAV server."""
+    caldav_password: SecretStr | None = None
+    """Password at the CalDAV server."""
+    calendar_secret: SecretStr | None = None
+    """Makes the addresses of the `.ics` feeds unguessable; without it there are no feeds."""
+    escalation_url: str | None = None
+    """Where people are told about the loop's decisions."""
+    escalation_secret: SecretStr | None = None
+    """Standard Webhooks secret that signs the escalations."""
+
+    loop_mode: Literal["off", "observe", "act"] = "observe"
+    """`observe` decides and tells; `act` also changes queues."""
+    loop_queues: Texts = ()
+    """What the loop may touch: queue ids, `name:` patterns, `division:` ids, `media:` types. Needed to act."""
+    loop_rule: LoopRule = LoopRule()
+    """When the loop acts, and how far."""
+    loop_pools: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By queue id (or `name:` pattern): the user ids that join the queue while it is adjusted."""
+    volume_poll_seconds: float = Field(default=30, gt=0)
+    """How often Genesys is asked for each queue's last hour."""
+
+    public_url: str | None = None
+    """Where Genesys reaches the receiver; needed to register it."""
+    trusted_proxies: Texts = ()
+    """CIDRs whose `Forwarded` and `X-Forwarded-For` count."""
+    ca_file: Path | None = None
+    """Certificate authorities (PEM) to trust beside the system's."""
+    audit_file: Path | None = None
+    """Outcomes are appended here too, one JSON object a line."""
+    horizon_weeks: int = Field(default=8, ge=1, le=104)
+    """How far ahead opening hours and shifts are worked out."""
+    holidays: Mapping[str, tuple[date, ...]] = Field(default_factory=dict)
+    """Dates (ISO) of the holiday ids that guide schedules name."""
+
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to talk to Kafka."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
+    """How to log in to Kafka."""
+    kafka_username: str | None = None
+    """User at Kafka."""
+    kafka_password: SecretStr | None = None
+    """Password at Kafka."""
+    kafka_token_file: Path | None = None
+    """File with the bearer token for OAUTHBEARER; read again when it changes."""
+    kafka_ca_file: Path | None = None
+    """Certificate authorities for Kafka (PEM)."""
+    kafka_cert_file: Path | None = None
+    """Client certificate for Kafka (PEM)."""
+    kafka_key_file: Path | None = None
+    """Key of the client certificate for Kafka (PEM)."""
+    kafka_replication: int | None = Field(default=None, ge=1)
+    """Replicas of topics that are made; 3 when not set, 1 on one broker."""
+    kafka_member_id: str = Field(default_factory=socket.gethostname)
+    """Unique per process; keeps a member's partitions over its restart."""
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if not self.log.startswith(("sqlite:///", "kafka://")):
+            raise ValueError("LOG must be sqlite:///FILE or kafka://host:port[,host:port]")
+        if self.spool and not self.log.startswith("kafka://"):
+            raise ValueError("SPOOL is for LOG=kafka://… only; the embedded log needs none")
+        if bool(self.receiver_tls_cert) != bool(self.receiver_tls_key):
+            raise ValueError("RECEIVER_TLS_CERT and RECEIVER_TLS_KEY go together")
+        if self.genesys_client_id and not self.genesys_client_secret:
+            raise ValueError("GENESYS_CLIENT_ID needs GENESYS_CLIENT_SECRET")
+        if bool(self.genesys_api_url) != bool(self.genesys_login_url):
+            raise ValueError("GENESYS_API_URL and GENESYS_LOGIN_URL go together")
+        unknown = [topic for topic in self.wfm_topics if topic not in PUSHED]
+        if unknown:
+            raise ValueError(f"WFM_TOPICS: {unknown[0]!r} is none of {', '.join(PUSHED)}")
+        reserved = {"wfm", "calendar"} & set(self.destinations)
+        if reserved:
+            raise ValueError(f"destinations: {reserved.pop()!r} is a name of our own, choose another")
+        if self.loop_mode == "act" and not self.loop_queues:
+            raise ValueError("LOOP_MODE=act needs LOOP_QUEUES: say which queues the loop may touch")
+        return self
+
+    @property
+    def api_url(self) -> str:
+        """Base address of the Genesys API."""
+        return self.genesys_api_url or f"https://api.{self.genesys_region}"
+
+    @property
+    def login_url(self) -> str:
+        """Base address of the Genesys login host."""
+        return self.genesys_login_url or f"https://login.{self.genesys_region}"
+
+    @property
+    def horizon(self) -> timedelta:
+        """`horizon_weeks` as a time span."""
+        return timedelta(weeks=self.horizon_weeks)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, so that the log can hide them."""
+        found = [one.secret.get_secret_value() for one in self.destinations.values() if one.secret]
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            items = value if isinstance(value, tuple) else (value,)
+            found.extend(item.get_secret_value() for item in items if isinstance(item, SecretStr))
+        return tuple(found)
+
+
+def secret_fields() -> frozenset[str]:
+    """The names whose values are secrets: each may come from a file."""
+    return frozenset(name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))

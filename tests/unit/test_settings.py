@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from processor.app.switches import switched_off
+from processor.settings import SettingsError, load
+
+
+def test_lists_are_separated_by_commas_and_secrets_are_never_shown() -> None:
+    settings = load({"PROCESSOR_WEBHOOK_BASIC": "a:pass-1, b:pass-2", "PROCESSOR_LOOP_QUEUES": "q-1, name:E-mail*"})
+    assert [one.get_secret_value() for one in settings.webhook_basic] == ["a:pass-1", "b:pass-2"]
+    assert settings.loop_queues == ("q-1", "name:E-mail*")
+    assert "pass-" not in repr(settings)
+    assert set(settings.secrets) == {"a:pass-1", "b:pass-2"}
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load({"PROCESSOR_PARTITIONS": "none", "PROCESSOR_RECIEVER_PORT": "1", "PROCESSOR_LOOP_MODE": "maybe"})
+    for name in ("PROCESSOR_PARTITIONS", "PROCESSOR_RECIEVER_PORT", "PROCESSOR_LOOP_MODE"):
+        assert name in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"PROCESSOR_LOOP_MODE": "act"}, "LOOP_QUEUES"),
+        ({"PROCESSOR_LOG": "redis://x"}, "sqlite:///FILE"),
+        ({"PROCESSOR_SPOOL": "sqlite:///s.db"}, "embedded log needs none"),
+        ({"PROCESSOR_GENESYS_CLIENT_ID": "x"}, "GENESYS_CLIENT_SECRET"),
+        ({"PROCESSOR_RECEIVER_TLS_CERT": "x.pem"}, "go together"),
+        ({"PROCESSOR_WFM_TOPICS": "shifts,shift"}, "'shift' is none of"),
+        ({"PROCESSOR_ADMIN_TOKEN_FILE": "nowhere/token"}, "cannot be read"),
+        ({"PROCESSOR_CONFIG": "nowhere.yaml"}, "cannot be read"),
+    ],
+)
+def test_what_does_not_fit_together_says_what_to_do(environment: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        load(environment)
+
+
+def test_a_secret_may_come_from_a_file_and_an_error_never_shows_it(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret-value\n")
+    settings = load({"PROCESSOR_WFM_SECRET_FILE": str(secret)})
+    assert settings.wfm_secret
+    assert settings.wfm_secret.get_secret_value() == "s3cret-value"
+    with pytest.raises(SettingsError) as raised:
+        load({"PROCESSOR_WFM_SECRET_FILE": str(secret), "PROCESSOR_PARTITIONS": "0"})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_the_file_brings_lists_and_tables_and_the_environment_wins(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "partitions: 3\n"
+        "holidays: {xmas: [2026-12-25, '2026-12-26']}\n"
+        "loop_rule: {offered_above: 400}\n"
+        "loop_pools: {'name:Email*': [u-1, u-2]}\n"
+        "destinations: {gateway: {url: 'http://gateway', secret: whsec_abc, topics: [queues]}}\n"
+    )
+    settings = load({"PROCESSOR_CONFIG": str(file), "PROCESSOR_PARTITIONS": "6"})
+    assert settings.partitions == 6
+    assert [day.isoformat() for day in settings.holidays["xmas"]] == ["2026-12-25", "2026-12-26"]
+    assert settings.loop_rule.offered_above == 400
+    assert settings.destinations["gateway"].topics == ("queues",)
+    assert "whsec_abc" in settings.secrets
+    file.write_text("partition: 3\n")
+    with pytest.raises(SettingsError, match="unknown name 'partition'"):
+        load({"PROCESSOR_CONFIG": str(file)})
+
+
+def test_what_has_no_settings_is_off_and_says_so() -> None:
+    sentences = " ".join(switched_off(load({})))
+    for name in ("GENESYS_CLIENT_ID", "WFM_URL", "CALDAV_URL", "CALENDAR_SECRET", "ESCALATION_URL", "LOOP_MODE=act"):
+        assert name in sentences
