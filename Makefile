@@ -1,13 +1,16 @@
-# make install | run | test | check | bench: each installs what it needs into .venv and nothing elsewhere.
+# make install | run | test | check | bench | chaos: each installs what it needs into .venv and nothing elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: install run test check bench lock clean
+.PHONY: install run kafka test check bench chaos lock clean
 
 install: .venv/run
 run: .venv/run
 	@$(BIN)/genesys-processor demo $(DEMO)
+
+kafka: .venv/kafka-dev
+	@$(BIN)/genesys-processor kafka $(KAFKA)
 
 test: .venv/dev
 	$(BIN)/python -m pytest $(PYTEST)
@@ -18,6 +21,9 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_house.py
+
+chaos: .venv/dev
+	CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kills.py
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks
@@ -31,15 +37,22 @@ bench: .venv/dev
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv/kafka-dev: requirements-kafka.txt .venv/run
+	$(PIP) install --require-hashes -r requirements-kafka.txt
+	-$(BIN)/python -m processor.devkafka
+	@touch $@
+
 .venv/dev: requirements-dev.txt pyproject.toml | .venv/bin/python
 	$(PIP) install --require-hashes -r requirements-dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
-	@touch $@ .venv/run
+	-$(BIN)/python -m processor.devkafka
+	@touch $@ .venv/run .venv/kafka-dev
 
 # Locks the newest versions; needs uv. Addresses of package servers stay out of the files.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra demo pyproject.toml -o requirements-demo.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra kafka-dev pyproject.toml -o requirements-kafka.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements-dev.txt
 
 clean:

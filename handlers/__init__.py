@@ -26,8 +26,8 @@ from handlers.events import (
 )
 from handlers.feedback import Feedback
 from handlers.look_up import LookUp
-from handlers.normalise import Context, Normalise
-from handlers.policy import Mode, Rule, Selection, remember
+from handlers.normalise import Context, Normalise, count
+from handlers.policy import REMEMBERED, Mode, Rule, Selection, remember
 from handlers.reconcile import horizon_tick, state_tick, volume_tick
 from handlers.sync_calendars import SyncScheduleCalendar, SyncShiftCalendar
 from handlers.sync_wfm import SyncCampaignsToWfm, SyncToWfm
@@ -83,7 +83,9 @@ PUSHED: Mapping[str, type[Event]] = {
 def normalise(policy: Policy, now: Callable[[], datetime]) -> list[Group]:
     """genesys.raw → clean topics and look-heres: the one writer of both."""
     normaliser = Normalise(Context(now, policy.horizon, policy.holidays))
-    return [Group("normalise", "genesys.raw", (on(Envelope, normaliser),), pure=True, owns=normaliser.tables)]
+    return [
+        Group("normalise", "genesys.raw", (on(Envelope, normaliser),), pure=True, owns=normaliser.tables, observe=count)
+    ]
 
 
 def look_up(policy: Policy, genesys: Genesys, now: Callable[[], datetime]) -> list[Group]:
@@ -146,7 +148,7 @@ def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
     if policy.mode is Mode.OFF:
         return []
     mind = Feedback(
-        windows=Table(VolumeUpdated, fold=remember),
+        windows=Table(VolumeUpdated, fold=remember, since=REMEMBERED + timedelta(hours=1)),
         queues=Table(QueueUpdated, fold=know),
         freezes=Table(FreezeRequested, fold=brakes),
         decisions=Table(Decision, fold=last),

@@ -127,8 +127,10 @@ def hours(records: Iterable[VolumeUpdated]) -> list[Hour]:
 
     A record that spans an hour speaks for itself; shorter ones of one origin are added up when
     they adjoin. What lacks a number that is needed covers nothing: missing volume is no breach.
+    Where nothing was offered no service level is needed: nobody waited.
     """
-    complete = [record for record in records if record.offered is not None and record.service_level is not None]
+    complete = [record for record in records if record.service_level is not None or record.offered == 0]
+    complete = [record for record in complete if record.offered is not None]
     whole = [record for record in complete if _span(record) >= SPANS_AN_HOUR]
     found = [hour for record in whole if (hour := _sum([record]))]
     if not found:
@@ -156,9 +158,11 @@ def _runs(records: Sequence[VolumeUpdated]) -> Iterable[list[VolumeUpdated]]:
 
 
 def _sum(run: Sequence[VolumeUpdated]) -> Hour | None:
-    targets = {record.service_level_target_seconds for record in run}
+    targets = {record.service_level_target_seconds for record in run if record.offered} or {
+        record.service_level_target_seconds for record in run
+    }
     weights = [record.answered or 0 for record in run]
-    levels = [record.service_level or 0.0 for record in run]
+    levels = [1.0 if record.service_level is None else record.service_level for record in run]
     if len(targets) > 1:
         return None
     total = sum(weights)

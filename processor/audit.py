@@ -35,6 +35,13 @@ class Head:
     hash: str = GENESIS
 
 
+def without_content(value: bytes) -> bytes | None:
+    """What stays of an outcome whose subject is forgotten: its link, so that the chain holds; None if it has none."""
+    data = _parsed(value)
+    link = {name: data[name] for name in ("chain", "sequence", "previousHash", "hash") if name in data}
+    return orjson.dumps({**link, "erased": True}) if "chain" in link else None
+
+
 def link_hash(previous: str, headers: Mapping[str, str], data: Mapping[str, Any]) -> str:
     """The hash of an outcome with these data; `hash` itself is left out."""
     covered = {name: value for name, value in data.items() if name != "hash"}
@@ -107,6 +114,8 @@ class Report:
     chains: int = 0
     repeated: int = 0
     unchained: int = 0
+    erased: int = 0
+    """Links without content: their subject was forgotten on purpose."""
     broken: list[str] = field(default_factory=list)
 
 
@@ -128,7 +137,9 @@ def _check(record: Record, heads: dict[str, Head], report: Report) -> None:
         report.unchained += 1
         return
     where = f"{record.topic} {record.partition}-{record.offset} ({chain}, {data.get('sequence')})"
-    if data.get("hash") != link_hash(str(data.get("previousHash")), record.message.headers, data):
+    if data.get("erased") is True:
+        report.erased += 1
+    elif data.get("hash") != link_hash(str(data.get("previousHash")), record.message.headers, data):
         report.broken.append(f"{where}: the content does not fit its hash")
     head = heads.get(chain)
     sequence = data.get("sequence")
@@ -144,8 +155,12 @@ def _check(record: Record, heads: dict[str, Head], report: Report) -> None:
 
 
 def _data(record: Record) -> dict[str, Any]:
+    return _parsed(record.message.value)
+
+
+def _parsed(value: bytes | None) -> dict[str, Any]:
     try:
-        data = orjson.loads(record.message.value or b"{}")
+        data = orjson.loads(value or b"{}")
     except orjson.JSONDecodeError:
         return {}
     return data if isinstance(data, dict) else {}

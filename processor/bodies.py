@@ -15,20 +15,45 @@ MEMBERS_AT_MOST = 64
 """Parts of one gzip body: each costs a copy of the rest, so thousands of empty ones would be work."""
 
 
-class TooLarge(Exception):
+class Unreadable(Exception):
+    """Why a body is not taken."""
+
+
+class TooLarge(Unreadable):
     """More than the limit, as sent or as decompressed."""
 
 
-class TooSlow(Exception):
+class TooSlow(Unreadable):
     """The sender took too long, or went away in the middle."""
 
 
-class UnknownEncoding(Exception):
+class TooMuch(Unreadable):
+    """All the room there is for bodies is taken."""
+
+
+class UnknownEncoding(Unreadable):
     """A Content-Encoding that we do not read."""
 
 
-class Damaged(Exception):
+class Damaged(Unreadable):
     """Not what its Content-Encoding or Transfer-Encoding says."""
+
+
+class Room:
+    """The memory for bodies that are being read or wait to be written, all callers together."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def claim(self, size: int) -> None:
+        """Takes so much, or raises TooMuch and takes nothing."""
+        if size > self._left:
+            raise TooMuch
+        self._left -= size
+
+    def release(self, size: int) -> None:
+        """Gives it back."""
+        self._left += size
 
 
 def encodings(header: str | None) -> tuple[str, ...]:
@@ -42,11 +67,11 @@ def encodings(header: str | None) -> tuple[str, ...]:
     return wanted
 
 
-async def read(request: web.BaseRequest, limit: int, seconds: float) -> bytes:
-    """All of it as it came. Raises TooLarge, TooSlow, Damaged."""
+async def read(request: web.BaseRequest, limit: int, seconds: float, room: Room) -> bytes:
+    """All of it as it came; while it comes it takes room. Raises TooLarge, TooSlow, TooMuch, Damaged."""
     stream = request.content
     chunks: list[bytes] = []
-    size = 0
+    size = claimed = 0
     try:
         if stream.is_eof():  # the usual case: it came with its head
             body = stream.read_nowait()
@@ -60,12 +85,25 @@ async def read(request: web.BaseRequest, limit: int, seconds: float) -> bytes:
                 size += len(chunk)
                 if size > limit:
                     raise TooLarge
+                room.claim(len(chunk))
+                claimed += len(chunk)
                 chunks.append(chunk)
     except (TimeoutError, ConnectionError) as error:
         raise TooSlow from error
     except (HttpProcessingError, web.RequestPayloadError) as error:
         raise Damaged from error
+    finally:
+        room.release(claimed)
     return b"".join(chunks)
+
+
+async def ask_for(request: web.BaseRequest) -> None:
+    """Tells a sender that waits for it to go on. Raises TooSlow when it went away meanwhile."""
+    try:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    except ConnectionError as error:
+        raise TooSlow from error
+    request.writer.output_size = 0
 
 
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:

@@ -73,12 +73,12 @@ def _is_address(text: str) -> bool:
 
 
 class RateLimit:
-    """A bucket per caller: `rate` posts a second, a second's worth at once."""
+    """A bucket per caller: `rate` posts a second, a second's worth (or `burst`) at once."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, burst: float | None = None) -> None:
         """A rate of 0 limits nobody."""
         self._rate = rate
-        self._burst = max(1.0, rate)
+        self._burst = max(1.0, rate if burst is None else burst)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, caller: str, now: float) -> float:

@@ -115,7 +115,7 @@ class Consumer:
         watch = self._tasks.create_task(self._watch(stop))
         try:
             async with member.log.subscribe(
-                member.group.topic, member.group.name, self._on_assign, self._on_revoke
+                member.group.topic, member.group.name, self._on_assign, self._on_revoke, pure=member.group.pure
             ) as subscription:
                 self._joined.set_result(subscription)
                 log.info("joined", extra={"group": member.group.name, "topic": member.group.topic})
@@ -155,7 +155,8 @@ class Consumer:
                 await self._way.replay(subscription, partition)
         if abs(now - self._measured) >= member.policy.lag_every:
             self._measured = now
-            await member.progress.measure(member.log, member.metrics, now, self._way.positions, self._way.oldest)
+            positions = await subscription.reached(self._way.positions)
+            await member.progress.measure(member.log, member.metrics, now, positions, self._way.oldest)
 
     async def _append(self, partition: int, messages: Sequence[Message]) -> None:
         """What ticks return, by the path of outcomes where there is one."""

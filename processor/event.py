@@ -8,31 +8,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Protocol, Self
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from processor.eventlog import Message, Record
+from processor.shapes import Instant, Shape, instant, whole_milliseconds, written, written_names
+
+__all__ = [
+    "META",
+    "RAW",
+    "Delivery",
+    "Envelope",
+    "Event",
+    "Fence",
+    "Instant",
+    "Publishable",
+    "Shape",
+    "digest",
+    "instant",
+    "whole_milliseconds",
+]
 
 RAW = "genesys.raw"
-
-
-def instant(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds and Z: the one form in which this product writes times."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def whole_milliseconds(moment: datetime) -> datetime:
-    """In UTC, cut to milliseconds: what is compared in memory is what was written."""
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-Instant = Annotated[
-    AwareDatetime, AfterValidator(whole_milliseconds), PlainSerializer(instant, return_type=str, when_used="json")
-]
 
 
 def digest(data: bytes) -> str:
@@ -77,6 +78,8 @@ class Envelope:
     trace: str = ""
     cause: str = ""
     position: tuple[int, int] = (-1, -1)
+    digest: str = ""
+    """Of the data, as the log has it; empty before."""
 
     def to_message(self) -> Message:
         """The raw record: key = subject, or the id where nothing is known to be touched."""
@@ -115,18 +118,11 @@ class Envelope:
             trace=headers.get("traceparent", ""),
             cause=headers.get("ce_causationid", ""),
             position=(record.partition, record.offset),
+            digest=headers.get("ce_datadigest", ""),
         )
 
 
-class Shape(BaseModel):
-    """A value inside an event: frozen, camelCase outside, tolerant of fields added later."""
-
-    model_config = ConfigDict(
-        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore", defer_build=False
-    )
-
-
-class Fence(Shape):
+class Fence(NamedTuple):
     """What a facet of a subject was last updated by: newer time wins, then higher version, then larger id."""
 
     time: Instant
@@ -135,7 +131,7 @@ class Fence(Shape):
 
     def admits(self, other: Fence) -> bool:
         """Whether `other` is newer than this."""
-        return (other.time, other.version, other.id) > (self.time, self.version, self.id)
+        return other > self
 
 
 META = {
@@ -181,7 +177,11 @@ class Event(Shape):
 
     def data(self) -> bytes:
         """The record's value."""
-        return self.model_dump_json(by_alias=True, exclude=META).encode()
+        fields = self.__dict__
+        try:
+            return written({alias: fields[name] for name, alias in _told(type(self))})
+        except TypeError:  # numbers of more than 64 bits, keys that are no text
+            return self.model_dump_json(by_alias=True, exclude=META).encode()
 
     def to_message(self) -> Message:
         """The record to append."""
@@ -203,8 +203,8 @@ class Event(Shape):
         if self.time_source:
             headers["ce_timesource"] = self.time_source
         if self.fences:
-            headers["ce_fences"] = orjson.dumps(
-                {name: [instant(f.time), f.version, f.id] for name, f in self.fences.items()}
+            headers["ce_fences"] = written(
+                {name: [fence.time, fence.version, fence.id] for name, fence in self.fences.items()}
             ).decode()
         if self.trace:
             headers["traceparent"] = self.trace
@@ -225,7 +225,7 @@ class Event(Shape):
             "cause_digest": headers.get("ce_causedigest", ""),
             "time_source": headers.get("ce_timesource", ""),
             "fences": {
-                name: Fence(time=time, version=version, id=by)
+                name: (time, version, by)
                 for name, (time, version, by) in orjson.loads(headers.get("ce_fences", "{}")).items()
             },
             "trace": headers.get("traceparent", ""),
@@ -233,3 +233,9 @@ class Event(Shape):
             "received_at": headers.get("ce_receivedat"),
         }
         return cls.model_validate({**orjson.loads(record.message.value or b"{}"), **meta})
+
+
+@cache
+def _told(kind: type[Event]) -> tuple[tuple[str, str], ...]:
+    """The fields of the data, by both names."""
+    return tuple(names for names in written_names(kind) if names[0] not in META)

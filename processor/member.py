@@ -22,6 +22,7 @@ from processor.progress import Progress
 from processor.replays import Replay, Replays
 from processor.retry import FarSide, Interrupted, Outcome, Patience, Sleep, Verdict, insist, sleep_unless
 from processor.routing import Group, Handler
+from processor.table import Table
 from processor.telemetry import Metrics
 
 T = TypeVar("T")
@@ -58,12 +59,15 @@ class Member:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process leaves."""
     _done: Counter = field(init=False)
+    _owned: dict[str, tuple[Table[Any, Any], ...]] = field(default_factory=dict)
     _loaded: set[int] = field(default_factory=set)
     _catching_up: dict[int, asyncio.Lock] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """What follows from the group's name."""
         self._done = self.metrics.records.labels(self.group.name, Outcome.DONE.value)
+        for table in self.group.owns:
+            self._owned[table.topic] = (*self._owned.get(table.topic, ()), table)
         self.limit = DeadLetterLimit(self.group.name, self.policy.limit)
         self.replays = Replays(self.log, self.group.name)
 
@@ -191,19 +195,17 @@ class Member:
         """The outputs as records. One for an owned table must be of this partition: others have other owners."""
         events = tuple(returned)
         messages = tuple([event.to_message() for event in events])
-        for table in self.group.owns:
-            for message in messages:
-                if message.topic == table.topic and partition_of(message.key, self.log.partitions) != partition:
-                    raise ValueError(f"{message.key} is not of partition {partition}: use a lookup")
+        for message in messages:
+            if message.topic in self._owned and partition_of(message.key, self.log.partitions) != partition:
+                raise ValueError(f"{message.key} is not of partition {partition}: use a lookup")
         return Done(events, messages)
 
     def apply(self, events: Iterable[Publishable]) -> None:
         """Own tables take own outputs."""
-        if self.group.owns:
-            for event in events:
-                for table in self.group.owns:
-                    if table.takes(event):
-                        table.apply(event)
+        for event in events if self._owned else ():
+            for table in self._owned.get(getattr(event, "topic", ""), ()):
+                if table.takes(event):
+                    table.apply(event)
 
     async def present(self, replay: Replay) -> Record:
         """What is to be done for a replay: of a state the key's newest record, else the parked one."""

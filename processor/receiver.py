@@ -13,20 +13,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from processor import bodies
-from processor.answers import Accepted, problem, retry_after
+from processor.answers import Accepted, problem
 from processor.callers import Proxies, RateLimit
 from processor.deadline import Deadlines
 from processor.errors import PoisonError, RetryableError
 from processor.event import Delivery, Envelope, digest
 from processor.eventlog import Message
 from processor.pages import Page, get_page
+from processor.refusals import Refusal, failing, not_json, of_body, ours, too_fast, unauthorised, wrong_method
 from processor.signatures import Caller, Unauthorised, Verifier
 from processor.telemetry import Metrics
 
 PATH = "/webhooks/genesys"
 SOURCE = "genesys/unknown"
+
+FAILURES_A_SECOND, FAILURES_AT_ONCE = 0.5, 30.0
+"""By address: posts that prove nothing and are told why. Past that they hear 429, without a line in the log."""
+
+LINES_A_SECOND, LINES_AT_ONCE = 5.0, 100.0
+"""By address: refusals that are told in the log. All are counted; a flood must not fill a disk."""
 
 log = logging.getLogger("processor.receiver")
 
@@ -47,16 +55,7 @@ class Limits:
     rate: float = 0
     """Posts a second and caller; 0 = none."""
     in_flight_bytes: int = 256 << 20
-    """All bodies read but not yet answered."""
-
-
-class Refusal(Exception):
-    """The answer that ends a post early, with the word for the metric."""
-
-    def __init__(self, reason: str, response: web.Response) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.response = response
+    """All bodies read, or being read, but not yet answered."""
 
 
 class Receiver:
@@ -90,8 +89,12 @@ class Receiver:
         self._routes = dict(routes or {})
         self._source = source
         self._deadlines = Deadlines(self._limits.ack_deadline.total_seconds())
-        self._held = 0
+        self._failing = RateLimit(FAILURES_A_SECOND, FAILURES_AT_ONCE)
+        self._told = RateLimit(LINES_A_SECOND, LINES_AT_ONCE)
+        self._room = bodies.Room(self._limits.in_flight_bytes)
         self._accepted = metrics.posts.labels("202")
+        self._open = 0
+        metrics.posts_in_flight.set_function(lambda: self._open)
         self._credentials = {name: metrics.callers.labels(name) for name in ("none",)}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -103,8 +106,10 @@ class Receiver:
         if request.method == "OPTIONS":
             return self._handshake(request)
         if request.method != "POST":
-            return self._refused(request, _wrong_method("POST, OPTIONS"))
+            return self._refused(request, wrong_method("POST, OPTIONS"))
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if len(headers) != len(request.headers):
+            headers = _joined(request.headers)
         try:
             ids = await self._post(request, headers)
         except Refusal as refusal:
@@ -113,75 +118,71 @@ class Receiver:
         self._metrics.acknowledged_seconds.observe(time.monotonic() - started)
         return Accepted(ids)
 
-    async def _post(self, request: web.BaseRequest, headers: Mapping[str, str]) -> list[str]:
+    async def _post(self, request: web.BaseRequest, headers: dict[str, str]) -> list[str]:
+        signed = self._verifier.signed(headers)
+        caller = None if signed else self._admitted(request, headers)  # nothing is read of a body for nobody
         wire, body = await self._body(request, headers)
-        held = len(body)
-        if self._held + held > self._limits.in_flight_bytes:
-            raise _ours("overloaded", "Too many posts wait to be written.", None)
-        self._held += held
+        self._open += 1
         try:
             now = self._now()
-            caller = self._verified(request, headers, wire, body, now)
+            if caller is None:
+                caller = self._admitted(request, headers, body, wire, now)
+                if caller.message_id:
+                    headers["webhook-id"] = caller.message_id  # by whichever name it came
             envelopes = self._split(Delivery(self._source, headers, body, now, caller.name))
             if envelopes:
                 await self._durable([envelope.to_message() for envelope in envelopes])
         finally:
-            self._held -= held
+            self._open -= 1
+            self._room.release(len(body))
         self._metrics.received.inc(len(envelopes))
-        self._metrics.received_bytes.inc(held)
+        self._metrics.received_bytes.inc(len(body))
         return [envelope.id for envelope in envelopes]
 
     async def _body(self, request: web.BaseRequest, headers: Mapping[str, str]) -> tuple[bytes, bytes]:
-        """As it came, and decompressed."""
-        limit = self._limits.max_bytes
+        """As it came, and decompressed; the room for the second is taken."""
+        limit, seconds, room = self._limits.max_bytes, self._limits.read_seconds, self._room
         try:
             if "content-encoding" not in headers and "expect" not in headers:
-                body = await bodies.read(request, limit, self._limits.read_seconds)
+                body = await bodies.read(request, limit, seconds, room)
+                room.claim(len(body))
                 return body, body
             encodings = bodies.encodings(headers.get("content-encoding"))
             if headers.get("expect", "").lower() == "100-continue":
-                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                request.writer.output_size = 0
-            wire = body = await bodies.read(request, limit, self._limits.read_seconds)
+                await bodies.ask_for(request)
+            wire = body = await bodies.read(request, limit, seconds, room)
             for encoding in encodings:
                 body = bodies.decompress(body, encoding, limit)
-        except bodies.UnknownEncoding:
-            raise Refusal(
-                "encoding",
-                problem(
-                    415,
-                    "This Content-Encoding is not read here.",
-                    remedy="Send the body plain, or as gzip or deflate.",
-                    headers=bodies.ACCEPTED,
-                    close=True,
-                ),
-            ) from None
-        except bodies.TooLarge:
-            remedy = "Send fewer events in a post, or raise PROCESSOR_RECEIVER_MAX_BYTES."
-            detail = f"The body is larger than {limit} bytes (decompressed)."
-            raise Refusal("too-large", problem(413, detail, remedy=remedy, close=True, limitBytes=limit)) from None
-        except bodies.TooSlow:
-            raise Refusal("too-slow", problem(408, "The body did not come in time.", close=True)) from None
-        except bodies.Damaged:
-            remedy = "Send the body as its Content-Encoding and Transfer-Encoding say."
-            raise Refusal("damaged", problem(400, "The body is damaged.", remedy=remedy, close=True)) from None
+            room.claim(len(body))
+        except bodies.Unreadable as error:
+            raise of_body(error, limit) from None
         return wire, body
 
-    def _verified(
-        self, request: web.BaseRequest, headers: Mapping[str, str], wire: bytes, body: bytes, now: datetime
+    def _admitted(
+        self,
+        request: web.BaseRequest,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        wire: bytes = b"",
+        now: datetime | None = None,
     ) -> Caller:
-        """Who it is, when it may post now."""
+        """Who it is, when it may post now; by the headers alone before there is a `now`."""
         try:
-            caller = self._verifier.verify(headers, body, now, wire if wire is not body else None)
+            if now is None:
+                caller = self._verifier.known(headers)
+            else:
+                caller = self._verifier.verify(headers, body, now, wire if wire is not body else None)
         except Unauthorised as error:
-            challenge = {"WWW-Authenticate": self._verifier.challenge}
-            raise Refusal(error.reason, problem(401, str(error), headers=challenge)) from None
-        name = caller.name or self._proxies.caller(request.remote or "", headers)
-        wait = self._rate.wait(name, time.monotonic())
-        if wait:
-            pause = retry_after(None, wait)
-            remedy = f"Send at most {self._limits.rate:g} posts a second."
-            raise Refusal("rate", problem(429, "This caller is too fast.", remedy=remedy, headers=pause))
+            close = not request.content.is_eof()
+            wait = self._failing.wait(self._proxies.caller(request.remote or "", headers), time.monotonic())
+            if wait:
+                raise failing(wait, close=close) from None
+            raise unauthorised(error.reason, str(error), self._verifier.challenge, close=close) from None
+        if self._limits.rate:
+            name = caller.name or self._proxies.caller(request.remote or "", headers)
+            wait = self._rate.wait(name, time.monotonic())
+            if wait:
+                raise too_fast(self._limits.rate, wait, close=not request.content.is_eof())
         used = caller.name or "none"
         if used not in self._credentials:
             self._credentials[used] = self._metrics.callers.labels(used)
@@ -192,8 +193,7 @@ class Receiver:
         try:
             return self._envelopes(delivery)
         except PoisonError as error:
-            remedy = "Send one JSON object, a JSON array of events, or a CloudEvents batch."
-            raise Refusal("not-json", problem(400, str(error), remedy=remedy)) from None
+            raise not_json(str(error)) from None
         except Exception:
             # A bug of ours must not lose the sender's event: it is kept whole and ends as a dead letter.
             log.exception("split-failed", extra={"bytes": len(delivery.body), "caller": delivery.caller})
@@ -206,12 +206,12 @@ class Receiver:
             async with self._deadlines.one():
                 await self._append(messages)
         except TimeoutError:
-            raise _ours("ack-deadline", "The log did not confirm in time; send the same again.", None) from None
+            raise ours("ack-deadline", "The log did not confirm in time; send the same again.") from None
         except RetryableError as error:
-            raise _ours("log", "The log cannot take it now; send the same again.", error.retry_after) from error
+            raise ours("log", "The log cannot take it now; send the same again.", error.retry_after) from error
         except Exception as error:
             log.exception("append-failed")
-            raise _ours("log", "The log cannot take it now; send the same again.", None) from error
+            raise ours("log", "The log cannot take it now; send the same again.") from error
 
     def _handshake(self, request: web.BaseRequest) -> web.Response:
         """CloudEvents HTTP webhook, abuse protection: yes, you may post here."""
@@ -228,7 +228,7 @@ class Receiver:
         for beginning, page in self._routes.items():
             if path.startswith(beginning):
                 if request.method not in ("GET", "HEAD"):
-                    return self._refused(request, _wrong_method("GET, HEAD"))
+                    return self._refused(request, wrong_method("GET, HEAD"))
                 found = await get_page(request, page, path.removeprefix(beginning))
                 if found is not None:
                     return found
@@ -239,6 +239,8 @@ class Receiver:
         status = refusal.response.status
         self._metrics.posts.labels(str(status)).inc()
         self._metrics.refused.labels(refusal.reason).inc()
+        if status < 500 and (refusal.reason == "failing" or self._told.wait(request.remote or "", time.monotonic())):
+            return refusal.response
         level = logging.WARNING if status >= 500 else logging.INFO
         facts = {"status": status, "reason": refusal.reason, "method": request.method, "peer": request.remote}
         cause = str(refusal.__cause__) if refusal.__cause__ else None
@@ -246,9 +248,9 @@ class Receiver:
         return refusal.response
 
 
-def _ours(reason: str, detail: str, wait: timedelta | None) -> Refusal:
-    return Refusal(reason, problem(503, detail, headers=retry_after(wait, 2)))
-
-
-def _wrong_method(allowed: str) -> Refusal:
-    return Refusal("method", problem(405, f"Only {allowed} here.", headers={"Allow": allowed}, close=True))
+def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+    """Lines of one name are one list (RFC 9110); of what may stand once only, such a list is never right."""
+    found: dict[str, list[str]] = {}
+    for name, value in headers.items():
+        found.setdefault(name.lower(), []).append(value)
+    return {name: ", ".join(values) for name, values in found.items()}

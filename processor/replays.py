@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from processor.deadletters import DEADLETTERS, REPLAYS
-from processor.errors import RefusedError
+from processor.errors import PoisonError
 from processor.eventlog import EventLog, Message, Record
 from processor.retry import Outcome
 
@@ -114,7 +114,7 @@ async def list_dead(log: EventLog) -> list[Parked]:
 
 
 async def show(log: EventLog, dead_id: str) -> Parked:
-    """Raises RefusedError when there is none of this id."""
+    """Raises PoisonError when there is none of this id."""
     return _find(await list_dead(log), dead_id)
 
 
@@ -122,7 +122,7 @@ async def replay(log: EventLog, ids: Iterable[str] | None, *, dry_run: bool = Fa
     """Ask for these once more, or (None) for all that are parked; returns them as they stood before.
 
     Again for one that is waiting or done is allowed and harmless: ids and tables make a repeat
-    a duplicate. Raises RefusedError, and asks for nothing, when an id is unknown.
+    a duplicate. Raises PoisonError, and asks for nothing, when an id is unknown.
     """
     known = await list_dead(log)
     if ids is None:
@@ -138,7 +138,7 @@ def _find(known: Iterable[Parked], dead_id: str) -> Parked:
     for item in known:
         if item.id == dead_id:
             return item
-    raise RefusedError(f"no dead letter {dead_id} is kept", "`dead-letters list` shows those that are")
+    raise PoisonError(f"no dead letter {dead_id} is kept; `dead-letters list` shows those that are")
 
 
 async def _dead_in(log: EventLog, partition: int) -> list[Parked]:

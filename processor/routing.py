@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, cast
@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 from processor.event import RAW, Envelope, Event, Publishable
 from processor.eventlog import Record
 from processor.table import Table
+from processor.telemetry import Metrics
 
 E = TypeVar("E", bound=Event | Envelope)
 E_contra = TypeVar("E_contra", bound=Event | Envelope, contravariant=True)
@@ -55,6 +56,10 @@ class PartitionTick:
     work: Callable[[int, datetime], Iterable[Publishable]]
 
 
+Observe = Callable[[Metrics, Sequence[Publishable], datetime], None]
+"""(metrics, what was published, now)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """One consumer group, so that one outage stops one group.
@@ -63,6 +68,7 @@ class Group:
     Otherwise effects happen outside: lanes by key, outcomes appended, then the commit.
     `owns`: tables over topics that only this group writes (it applies its own outputs);
     `follows`: tables over topics that others write (caught up before each batch).
+    `observe` (pure groups): told of what was committed, a batch at a time, for counting.
     `states`: the topic's records are states: the replay of a dead letter does the key's present
     record, not the parked one.
     """
@@ -74,6 +80,7 @@ class Group:
     states: bool = False
     owns: tuple[Table[Any, Any], ...] = ()
     follows: tuple[Table[Any, Any], ...] = ()
+    observe: Observe | None = None
     ticks: tuple[Tick, ...] = ()
     partition_ticks: tuple[PartitionTick, ...] = ()
 

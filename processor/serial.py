@@ -12,6 +12,7 @@ from functools import partial
 from processor.audit import OUTCOMES, Chains
 from processor.deadletters import error_text
 from processor.errors import FatalError, Revoked
+from processor.event import Publishable
 from processor.eventlog import Message, Record, Subscription
 from processor.member import Done, Member
 from processor.replays import Replay
@@ -31,6 +32,8 @@ class Batch:
     partition: int
     offset: int
     messages: list[Message] = field(default_factory=list)
+    events: list[Publishable] = field(default_factory=list)
+    """Those among the messages that are counted."""
     newest: datetime | None = None
 
 
@@ -139,6 +142,8 @@ class Serial:
         if verdict.result:
             verdict = await self._applied(verdict, verdict.result, partition, subscription, batch)
         messages = self._member.settle(record, verdict, replay)
+        if batch and verdict.result and self._member.group.observe:
+            batch.events += verdict.result.events
         if any(message.topic == OUTCOMES for message in messages):
             leaving = self._member.leaving[partition]
             return await self._member.insist("seal", leaving, partial(self._chains.seal, messages))
@@ -158,7 +163,7 @@ class Serial:
         except Exception as error:
             if batch and subscription:
                 await self._commit(subscription, batch)
-                batch.messages = []
+                batch.messages, batch.events = [], []
             leaving = self._member.leaving[partition]
             await self._member.insist("reload", leaving, partial(self._member.reload, partition))
             return Verdict(Outcome.BUG, verdict.attempts, error=error)
@@ -190,6 +195,8 @@ class Serial:
         if batch.newest:
             self._newest[partition] = batch.newest
         member.progress.committed = member.progress.moved = member.now()
+        if batch.events and member.group.observe:
+            member.group.observe(member.metrics, batch.events, member.now())
 
     async def _tick(self, subscription: Subscription, partition: int) -> None:
         for tick in self._member.group.partition_ticks:

@@ -10,17 +10,34 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from processor.errors import FatalError, ProcessorError
+
+Read = TypeVar("Read")
 
 TOLERANCE_SECONDS = 300
 """How far a signed timestamp may lie from our clock (Standard Webhooks)."""
 
 SIGNATURES_AT_MOST = 16
 """A sender that rotates sends two or three; more is somebody making us work."""
+
+KEY_PAIR_SIGNATURES_AT_MOST = 4
+"""Of these fewer: checking one costs as much as receiving a whole post."""
+
+SPELLINGS = ("webhook-", "svix-")
+"""How the three headers of a signature begin: the standard's own names, and those of its oldest sender."""
+
+
+class PublicKey(Protocol):
+    """Whether the owner of a key pair signed something (`processor.publickeys`)."""
+
+    def verifies(self, signature: bytes, signed: bytes) -> bool:
+        """For any bytes; never raises."""
+        ...
 
 
 class Unauthorised(ProcessorError):
@@ -35,7 +52,7 @@ class Unauthorised(ProcessorError):
 class Caller:
     """Who it was. `name` says which credential (`basic:1`, counted from 1), never its value.
 
-    `message_id` is the `webhook-id` that the signature covers, empty otherwise.
+    `message_id` is the `webhook-id` (or `svix-id`) that the signature covers, empty otherwise.
     """
 
     name: str
@@ -95,11 +112,29 @@ def _match(given: Sequence[bytes], known: Sequence[bytes]) -> int:
     return found
 
 
+def _each(setting: str, entries: Sequence[str], read: Callable[[str], Read]) -> tuple[Read, ...]:
+    """All of a setting's values read. Raises FatalError that names the setting and which value."""
+    found = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(read(entry))
+        except ValueError as error:
+            raise FatalError(f"{setting}, value {number}: {error}") from None
+    return tuple(found)
+
+
+def _public_keys(entries: Sequence[str]) -> tuple[PublicKey, ...]:
+    from processor.publickeys import PublicKey as Ed25519  # noqa: PLC0415 - 8 MB that few receivers need
+
+    return _each("WEBHOOK_PUBLIC_KEYS", entries, Ed25519)
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
     """The credentials that count. Made by `build`."""
 
     secrets: tuple[bytes, ...] = ()
+    public_keys: tuple[PublicKey, ...] = ()
     genesys: tuple[bytes, ...] = ()
     basic: tuple[bytes, ...] = ()
     usual: tuple[bytes, ...] = ()
@@ -112,6 +147,7 @@ class Verifier:
         cls,
         *,
         secrets: Sequence[str] = (),
+        public_keys: Sequence[str] = (),
         genesys: Sequence[str] = (),
         basic: Sequence[str] = (),
         api_keys: Sequence[str] = (),
@@ -130,16 +166,12 @@ class Verifier:
         for number, entry in enumerate(basic, 1):
             if ":" not in entry:
                 raise FatalError(f"WEBHOOK_BASIC, value {number}: `user:password` expected")
-        hmac_keys = []
-        for number, entry in enumerate(secrets, 1):
-            try:
-                hmac_keys.append(secret_bytes(entry))
-            except ValueError as error:
-                raise FatalError(f"WEBHOOK_SECRETS, value {number}: {error}") from None
+        hmac_keys = _each("WEBHOOK_SECRETS", secrets, secret_bytes)
         if not all(genesys):
             raise FatalError("WEBHOOK_GENESYS_SECRET has an empty value")
         return cls(
-            secrets=tuple(hmac_keys),
+            secrets=hmac_keys,
+            public_keys=_public_keys(public_keys) if public_keys else (),
             genesys=tuple(entry.encode() for entry in genesys),
             basic=tuple(entry.encode() for entry in basic),
             usual=tuple(b"Basic " + base64.b64encode(entry.encode()) for entry in basic),
@@ -150,7 +182,7 @@ class Verifier:
     @property
     def configured(self) -> bool:
         """Whether there is any credential at all; without one everything is refused."""
-        return bool(self.secrets or self.genesys or self.basic or self.api_keys)
+        return bool(self.secrets or self.public_keys or self.genesys or self.basic or self.api_keys)
 
     @property
     def challenge(self) -> str:
@@ -158,7 +190,7 @@ class Verifier:
         offers = []
         if self.basic or not self.configured:
             offers.append('Basic realm="webhooks", charset="UTF-8"')
-        if self.secrets:
+        if self.secrets or self.public_keys:
             offers.append('StandardWebhooks realm="webhooks"')
         if self.genesys:
             offers.append('HubSignature realm="webhooks"')
@@ -166,15 +198,27 @@ class Verifier:
             offers.append('ApiKey realm="webhooks"')
         return ", ".join(offers)
 
+    def signed(self, headers: Mapping[str, str]) -> bool:
+        """Whether a signature decides, so that the body must be read before anything can be said."""
+        if self.genesys and "x-hub-signature-256" in headers:
+            return True
+        return bool(self.secrets or self.public_keys) and any(f"{one}signature" in headers for one in SPELLINGS)
+
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime, wire: bytes | None = None) -> Caller:
         """Who it is; `headers` by lower-case name. Raises Unauthorised.
 
         `wire`: the body as it came when it was compressed; a signature may cover either.
         """
-        bodies = (body,) if wire is None else (body, wire)
-        signed = self._standard(headers, bodies, now)
-        hub = self._hub(headers, bodies)
-        caller = signed or hub or self._basic(headers) or self._api_key(headers)
+        caller = None
+        if self.signed(headers):
+            bodies = (body,) if wire is None else (body, wire)
+            found = [self._standard(headers, one, bodies, now) for one in SPELLINGS]  # all that are there must be right
+            caller = next((one for one in (*found, self._hub(headers, bodies)) if one), None)
+        return caller or self.known(headers)
+
+    def known(self, headers: Mapping[str, str]) -> Caller:
+        """Who it is, by what the headers alone can prove; for when nothing is `signed`. Raises Unauthorised."""
+        caller = self._basic(headers) or self._api_key(headers)
         if caller:
             return caller
         if self.insecure:
@@ -186,23 +230,35 @@ class Verifier:
             raise Unauthorised("wrong-credentials", "The credentials are not the ones configured here.")
         raise Unauthorised("no-credentials", f"Proof of the caller is missing; this receiver takes: {self.challenge}")
 
-    def _standard(self, headers: Mapping[str, str], bodies: Sequence[bytes], now: datetime) -> Caller | None:
-        given = headers.get("webhook-signature")
-        if given is None or not self.secrets:
+    def _standard(
+        self, headers: Mapping[str, str], spelling: str, bodies: Sequence[bytes], now: datetime
+    ) -> Caller | None:
+        given = headers.get(f"{spelling}signature")
+        if given is None or not (self.secrets or self.public_keys):
             return None
-        message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        message_id, timestamp = headers.get(f"{spelling}id", ""), headers.get(f"{spelling}timestamp", "")
         if not (message_id and timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
-            raise Unauthorised("signature-headers", "webhook-id and webhook-timestamp (whole seconds) must be sent.")
+            raise Unauthorised(
+                "signature-headers", f"{spelling}id and {spelling}timestamp (whole seconds) must be sent."
+            )
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
-            raise Unauthorised("signature-time", "webhook-timestamp is more than five minutes from our clock.")
-        offered = given.split()[:SIGNATURES_AT_MOST]
-        signatures = [_decoded(one.removeprefix("v1,")) for one in offered if one.startswith("v1,")]
+            raise Unauthorised("signature-time", f"{spelling}timestamp is more than five minutes from our clock.")
+        offered = [one.partition(",") for one in given.split()[:SIGNATURES_AT_MOST]]
+        shared = [_decoded(value) for version, _, value in offered if version == "v1"]
+        paired = [_decoded(value) for version, _, value in offered if version == "v1a"][:KEY_PAIR_SIGNATURES_AT_MOST]
         before = _raw(f"{message_id}.{timestamp}.")
-        for one in bodies:
-            number = _match(signatures, [_digest(key, before, one) for key in self.secrets])
+        for body in bodies:
+            number = _match(shared, [_digest(key, before, body) for key in self.secrets]) if shared else 0
             if number:
                 return Caller(f"standard-webhooks:{number}", message_id)
-        raise Unauthorised("signature-wrong", "webhook-signature fits none of the secrets configured here.")
+            number = self._paired(paired, before + body) if paired else 0
+            if number:
+                return Caller(f"standard-webhooks-key:{number}", message_id)
+        raise Unauthorised("signature-wrong", f"{spelling}signature fits none of the keys configured here.")
+
+    def _paired(self, signatures: Sequence[bytes], signed: bytes) -> int:
+        pairs = ((number, one) for number in range(len(self.public_keys)) for one in signatures)
+        return next((number + 1 for number, one in pairs if self.public_keys[number].verifies(one, signed)), 0)
 
     def _hub(self, headers: Mapping[str, str], bodies: Sequence[bytes]) -> Caller | None:
         given = headers.get("x-hub-signature-256")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from processor.event import Event
@@ -19,15 +20,25 @@ V = TypeVar("V")
 
 log = logging.getLogger("processor.table")
 
+A_FEW = 16
+"""Offsets that are read to look at one record."""
+
 
 class Table(Generic[E, V]):
     """The fold of a topic's events by subject. `fold` returns None to forget the key."""
 
-    def __init__(self, *events: type[E], fold: Callable[[V | None, E], V | None]) -> None:
-        """`events` are of one topic; records of other types are passed over."""
+    def __init__(
+        self, *events: type[E], fold: Callable[[V | None, E], V | None], since: timedelta | None = None
+    ) -> None:
+        """`events` are of one topic; records of other types are passed over.
+
+        `since`: of each partition only what was appended this long before its newest record is
+        loaded, for folds that forget what is older anyway.
+        """
         self.topic = events[0].topic
         self._types = {event.type: event for event in events}
         self._fold = fold
+        self._since = since
         self._rows: dict[int, dict[str, V]] = {}
         self._position: dict[int, int] = {}
         self._partitions = 1
@@ -36,8 +47,36 @@ class Table(Generic[E, V]):
         """Fold everything the partition holds now, forgetting what was known of it."""
         self._partitions = event_log.partitions
         self._rows[partition] = {}
-        self._position[partition] = 0
+        self._position[partition] = await self._begin(event_log, partition) if self._since else 0
         await self.catch_up(event_log, partition)
+
+    async def _begin(self, event_log: EventLog, partition: int) -> int:
+        """The first offset that is young enough, found by halves: records of a partition are in the order of time."""
+        start, end = await event_log.bounds(self.topic, partition)
+        newest = None
+        if start == end:
+            return start
+        async for record in event_log.read(self.topic, partition, max(start, end - A_FEW), end):
+            newest = record
+        if newest is None or self._since is None:
+            return start
+        oldest = newest.timestamp - self._since
+        low, high = start, newest.offset
+        while low < high:
+            middle = (low + high) // 2
+            record = await self._first(event_log, partition, middle, high) or newest
+            if record.timestamp < oldest:
+                low = record.offset + 1
+            else:
+                high = middle
+        return min(low, newest.offset)
+
+    async def _first(self, event_log: EventLog, partition: int, start: int, end: int) -> Record | None:
+        """The first record from `start`: mostly the one there, but offsets may be taken by what is no record."""
+        for until in (min(start + A_FEW, end), end):
+            async for record in event_log.read(self.topic, partition, start, until):
+                return record
+        return None
 
     async def catch_up(self, event_log: EventLog, partition: int) -> bool:
         """Fold what was appended since; cheap when nothing was. True when something was."""

@@ -47,6 +47,9 @@ class Metrics:
     append_seconds: Histogram
     append_records: Counter
     append_failures: Counter
+    ghost_writes: Counter
+    producer_rebuilds: Counter
+    rebalances: Counter
     log_pending_bytes: Gauge
     log_size_bytes: Gauge
     log_removed: Counter
@@ -110,6 +113,9 @@ class Metrics:
             append_seconds=histogram("append_seconds", "One commit of the log, all waiting appends.", buckets=FAST),
             append_records=counter("append_records", "Records appended, by topic.", "topic"),
             append_failures=counter("append_failures", "Commits that failed, by reason.", "reason"),
+            ghost_writes=counter("ghost_writes", "Records that landed in Kafka after their caller had given up."),
+            producer_rebuilds=counter("producer_rebuilds", "Kafka producers replaced, by reason.", "reason"),
+            rebalances=counter("rebalances", "Times that a group's partitions were given out anew.", "group"),
             log_pending_bytes=gauge("log_pending_bytes", "Bytes waiting for the log's writer."),
             log_size_bytes=gauge("log_size_bytes", "The embedded log on disk, by file.", "file"),
             log_removed=counter("log_removed_records", "Records removed by retention or compaction.", "topic"),
@@ -223,3 +229,5 @@ def configure_logging(redactor: Redactor, stream: TextIO | None = None, level: i
     root.setLevel(level)
     # Every access would be a line; refusals are told by the receiver itself.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # Its steps and retries, some of which belong to every transaction; we tell of ours.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)

@@ -123,6 +123,8 @@ class Sandbox:
         elif not listening and self._wfm_site:
             site, self._wfm_site = self._wfm_site, None
             await site.stop()
+            if self._wfm_runner and self._wfm_runner.server:
+                await self._wfm_runner.server.shutdown(1)  # kept-alive connections would go on being served
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from handlers.events import Lookup, OutOfOffice, Presence, PresenceUpdated, RoutingStatus
 from handlers.normalise import words
-from handlers.normalise.reading import Candidate, Context, Reading
-from handlers.normalise.words import mapping, moment
+from handlers.normalise.reading import Candidate, Context, Reading, look
+from handlers.normalise.words import happened, mapping, moment
 from processor.errors import PoisonError
 from processor.event import Envelope, Fence
+from processor.shapes import made, renewed
 from processor.timezones import zone
 
 PRESENCE = "presence"
@@ -65,9 +66,10 @@ def read_integration_presence(envelope: Envelope, body: Mapping[str, Any], _: Co
 
 def read_adherence(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
     """`…workforcemanagement.adherence`: repeats the presence and when it was set; of the routing status not when."""
-    at, word = moment(body.get("presenceUpdateTime")), words.presence(body.get("systemPresence"))
-    if at is None or word is None:
+    word = words.presence(body.get("systemPresence"))
+    if moment(body.get("presenceUpdateTime")) is None or word is None:
         return Reading(ignored="it says nothing of presence")
+    at = happened(body["presenceUpdateTime"], envelope)
     second = words.identifier(body.get("organizationSecondaryPresenceId"))
     return _state(envelope, {PRESENCE: (Fence(time=at, id=envelope.id), _present(word, second or None, at))})
 
@@ -121,7 +123,7 @@ def _presence(envelope: Envelope, body: Mapping[str, Any], message: str, field: 
     word = words.presence(definition.get("systemPresence"))
     if word is None:
         raise PoisonError(f"no system presence: {definition.get('systemPresence')!r:.80}", field)
-    at = moment(body.get("modifiedDate")) or envelope.time
+    at = happened(body.get("modifiedDate"), envelope)
     fields = _present(word, words.identifier(definition.get("id")) or None, at)
     return Fence(time=at, id=envelope.id), {**fields, "message": _text(body.get(message))}
 
@@ -134,7 +136,7 @@ def _routing(envelope: Envelope, body: Mapping[str, Any], field: str) -> Facet:
     status = words.routing_status(body.get("status"))
     if status is None:
         raise PoisonError(f"no routing status: {body.get('status')!r:.80}", field)
-    at = moment(body.get("startTime")) or envelope.time
+    at = happened(body.get("startTime"), envelope)
     return Fence(time=at, id=envelope.id), {"routing_status": status, "routing_status_since": at}
 
 
@@ -142,13 +144,16 @@ def _away(envelope: Envelope, body: Mapping[str, Any]) -> Facet:
     if not isinstance(body.get("active"), bool):
         raise PoisonError("out of office should be true or false", "outOfOffice.active")
     indefinite = body.get("indefinite")
-    away = OutOfOffice(
-        active=body["active"],
-        start=moment(body.get("startDate")),
-        end=moment(body.get("endDate")),
-        indefinite=indefinite if isinstance(indefinite, bool) else None,
+    away = made(
+        OutOfOffice,
+        {
+            "active": body["active"],
+            "start": moment(body.get("startDate")),
+            "end": moment(body.get("endDate")),
+            "indefinite": indefinite if isinstance(indefinite, bool) else None,
+        },
     )
-    return Fence(time=moment(body.get("modifiedDate")) or envelope.time, id=envelope.id), {"out_of_office": away}
+    return Fence(time=happened(body.get("modifiedDate"), envelope), id=envelope.id), {"out_of_office": away}
 
 
 def _zone(envelope: Envelope, name: object) -> Facet:
@@ -165,9 +170,7 @@ def _text(value: object) -> str | None:
 
 
 def _look(envelope: Envelope, why: str) -> Lookup:
-    return Lookup(
-        id=envelope.id, time=envelope.time, subject=envelope.subject, what="presence", why=why, since=envelope.time
-    )
+    return look(envelope, "presence", why)
 
 
 def _state(envelope: Envelope, facets: Mapping[str, Facet]) -> Reading:
@@ -186,15 +189,21 @@ def _state(envelope: Envelope, facets: Mapping[str, Facet]) -> Reading:
         for name in news:
             _set(fields, facets[name][1])
         fields["state"], fields["since"] = _shown(fields)
-        return before.model_copy(update=fields)
+        return renewed(before, fields)
 
     fences = {name: fence for name, (fence, _) in facets.items()}
     return Reading((Candidate(PresenceUpdated, envelope.subject, fences, merge),))
 
 
 def _blank(envelope: Envelope) -> PresenceUpdated:
-    return PresenceUpdated(
-        id=envelope.id, time=envelope.time, subject=envelope.subject, user_id=envelope.subject.removeprefix("agent/")
+    return made(
+        PresenceUpdated,
+        {
+            "id": envelope.id,
+            "time": envelope.time,
+            "subject": envelope.subject,
+            "user_id": envelope.subject.removeprefix("agent/"),
+        },
     )
 
 

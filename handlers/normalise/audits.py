@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from handlers.events import Lookup
 from handlers.normalise import agents, queues
-from handlers.normalise.reading import Context, Reading
+from handlers.normalise.reading import Context, Reading, look
 from handlers.normalise.words import objects
 from processor.errors import PoisonError
 from processor.event import Envelope
@@ -41,16 +40,8 @@ def read(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
     if what is None:
         return Reading(ignored=f"an audit of {kind[:40]}, which we do not publish")
     why = f"audit: {kind} {str(body.get('action'))[:40]}"
-    look = Lookup(
-        id=envelope.id,
-        time=envelope.time,
-        subject=envelope.subject,
-        what=what,
-        why=why,
-        since=envelope.time,
-        details={"then": "shifts"} if what == "agents-of" else {},
-    )
-    return Reading(lookups=(look,))
+    details = {"then": "shifts"} if what == "agents-of" else {}
+    return Reading(lookups=(look(envelope, what, why, details=details),))
 
 
 def _presence(envelope: Envelope, body: Mapping[str, Any]) -> Reading:

@@ -13,10 +13,12 @@ from typing import Any
 from handlers.events import Horizon
 from handlers.normalise.hours import Span, clip, less, span, union
 from handlers.normalise.recurrence import DAY, entries, instant, recurring, wall, weekdays, weekly, written_times
+from handlers.normalise.words import mapping
 from processor.errors import PoisonError
 from processor.timezones import Zone, to_utc, zone
 
 WHOLE = timedelta(days=400)
+LONGEST_INTERVAL = 1_000
 BYDAY = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
@@ -98,16 +100,17 @@ class _Recurrence:
         last = limit
         if count:
             rule = f"{rule};COUNT={count}"
-            last = opens + timedelta(days=count * days_between + 14) + (self.end - self.start)
+            days = min(count * days_between + 14, 2 * WHOLE.days)  # past `WHOLE` only the horizon counts
+            last = opens + timedelta(days=days) + (self.end - self.start)
         found = recurring(self.start, self.end, rule, self.where, _window(opens, last, horizon))
         return clip([*less(found, self._altered("Exclusion")), *self._altered("Inclusion")], opens, limit)
 
     def _pattern(self) -> tuple[str, int]:
         """The rule, and at most how many days lie between two occurrences on the average."""
-        pattern = self.written.get("pattern") or {}
+        pattern = mapping(self.written.get("pattern"))
         interval, kind = pattern.get("interval", 1), pattern.get("type")
-        if not isinstance(interval, int) or interval < 1:
-            raise PoisonError("an interval must be a number from 1", f"{self.field}pattern.interval")
+        if type(interval) is not int or not 0 < interval <= LONGEST_INTERVAL:
+            raise PoisonError("an interval must be a number from 1 to 1000", f"{self.field}pattern.interval")
         if kind == "Daily":
             return f"FREQ=DAILY;INTERVAL={interval}", interval
         if kind == "Weekly":
@@ -119,7 +122,7 @@ class _Recurrence:
 
     def _range(self) -> tuple[int, datetime | None]:
         """How many occurrences (0 = no number) and the instant after which there is none."""
-        written = self.written.get("range") or {"type": "NoEnd"}
+        written = mapping(self.written.get("range")) or {"type": "NoEnd"}
         kind, count = written.get("type"), written.get("numberOfOccurrences")
         if kind == "NoEnd":
             return 0, None
@@ -127,14 +130,14 @@ class _Recurrence:
             return 0, _end(written.get("end"), f"{self.field}range.end", self.where)
         if kind != "Numbered":
             raise PoisonError(f"{str(kind)[:40]!r} is no kind of range", f"{self.field}range.type")
-        if not isinstance(count, int) or not 0 < count < 100_000:
+        if type(count) is not int or not 0 < count < 100_000:
             raise PoisonError("a number of occurrences must be from 1", f"{self.field}range.numberOfOccurrences")
         return count, None
 
     def _altered(self, kind: str) -> Iterable[Span]:
         for n, one in _listed(self.written, "alterations", self.field):
             field = f"{self.field}alterations[{n}]."
-            if one.get("type") not in {"Exclusion", "Inclusion"}:
+            if str(one.get("type")) not in {"Exclusion", "Inclusion"}:
                 raise PoisonError(f"{str(one.get('type'))[:40]!r} is no kind of alteration", f"{field}type")
             if one["type"] == kind:
                 yield from self._alteration(one, field, by_hours=kind == "Inclusion")

@@ -12,13 +12,14 @@ from typing import Any
 
 import orjson
 
-from handlers.events import CampaignSchedule, CampaignUpdated, Horizon, Lookup
+from handlers.events import CampaignSchedule, CampaignUpdated, Horizon
 from handlers.normalise.campaign_hours import is_guide, spans_of, zone_of
 from handlers.normalise.hours import horizon_at, intervals
-from handlers.normalise.reading import Candidate, Context, Reading
-from handlers.normalise.words import identifier, reference
+from handlers.normalise.reading import Candidate, Context, Reading, look
+from handlers.normalise.words import identifier, objects, reference
 from processor.errors import PoisonError
 from processor.event import Envelope, Fence
+from processor.shapes import renewed
 
 CAMPAIGN = "campaign"
 """The facet of a campaign as a whole; each schedule is a facet of its own, `schedule/<id>`."""
@@ -58,7 +59,7 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], context: Context) -
     fence = Fence(time=envelope.time)
     if body.get("deleted"):
         return Reading((Candidate(CampaignUpdated, subject, {CAMPAIGN: fence}, _deletion(envelope, campaign_id)),))
-    written = body.get("schedules") or ([body["schedule"]] if body.get("schedule") else [])
+    written = objects(body.get("schedules")) or objects([body.get("schedule")])
     answered = {schedule_id: source for _, schedule_id, source in (_source(envelope, one) for one in written)}
     for schedule_id, source in answered.items():
         _worked_out(schedule_id, source, horizon_at(context.now(), context.horizon))
@@ -85,19 +86,11 @@ def read_created(envelope: Envelope, body: Mapping[str, Any], context: Context) 
     def merge(previous: CampaignUpdated | None, _: frozenset[str]) -> CampaignUpdated:
         known = previous.sources if previous else {}
         whole = expand(_with(envelope, campaign_id, previous, known), context)
-        return whole.model_copy(update={"created": schedule_id})
+        return renewed(whole, {"created": schedule_id})
 
-    look = Lookup(
-        id=envelope.id,
-        time=envelope.time,
-        subject=subject,
-        what="campaign",
-        why=envelope.type,
-        since=envelope.time,
-        details={"scheduleId": schedule_id},
-    )
+    there = look(envelope, "campaign", envelope.type, subject=subject, details={"scheduleId": schedule_id})
     fence = Fence(time=envelope.time)
-    return Reading((Candidate(CampaignUpdated, subject, {f"created/{schedule_id}": fence}, merge),), (look,))
+    return Reading((Candidate(CampaignUpdated, subject, {f"created/{schedule_id}": fence}, merge),), (there,))
 
 
 def read_horizon(envelope: Envelope, _: Mapping[str, Any], context: Context) -> Reading:
@@ -114,19 +107,19 @@ def expand(previous: CampaignUpdated, context: Context) -> CampaignUpdated:
     """The same schedules worked out as of now; it announces nothing (`created` is of one record only)."""
     horizon = horizon_at(context.now(), context.horizon)
     schedules = tuple(_worked_out(one, source, horizon) for one, source in sorted(previous.sources.items()))
-    return previous.model_copy(update={"schedules": schedules, "created": None})
+    return renewed(previous, {"schedules": schedules, "created": None})
 
 
 def _worked_out(schedule_id: str, source: Mapping[str, Any], horizon: Horizon) -> CampaignSchedule:
-    return _kept(schedule_id, orjson.dumps(source), horizon)
+    return renewed(_kept(orjson.dumps(source), horizon), {"schedule_id": schedule_id})
 
 
 @lru_cache(maxsize=256)
-def _kept(schedule_id: str, written: bytes, horizon: Horizon) -> CampaignSchedule:
+def _kept(written: bytes, horizon: Horizon) -> CampaignSchedule:
     """Kept, because the same schedules come back with every delivery, answer and hour of the day."""
     source = orjson.loads(written)
     return CampaignSchedule(
-        schedule_id=schedule_id,
+        schedule_id="",
         time_zone=zone_of(source).key,
         intervals=intervals(spans_of(source, horizon)),
         max_concurrent_calls=_limit(source, "maxConcurrentCalls"),
@@ -140,13 +133,13 @@ def _with(
     blank = previous or CampaignUpdated(
         id=envelope.id, time=envelope.time, subject=f"campaign/{campaign_id}", campaign_id=campaign_id
     )
-    return blank.model_copy(update={"sources": dict(sorted(sources.items())), "deleted": False})
+    return renewed(blank, {"sources": dict(sorted(sources.items())), "deleted": False})
 
 
 def _deletion(envelope: Envelope, campaign_id: str) -> Merge:
     def merge(previous: CampaignUpdated | None, _: frozenset[str]) -> CampaignUpdated:
         update = {"schedules": (), "created": None, "deleted": True}
-        return _with(envelope, campaign_id, previous, {}).model_copy(update=update)
+        return renewed(_with(envelope, campaign_id, previous, {}), update)
 
     return merge
 

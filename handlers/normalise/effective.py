@@ -10,6 +10,7 @@ from handlers.events import Horizon, Interval, ScheduleException, SchedulePatter
 from handlers.normalise.hours import Span, intervals, less, named, touching, union
 from handlers.normalise.recurrence import entries, recurring, weekly, written_times
 from processor.errors import PoisonError
+from processor.shapes import written
 from processor.timezones import day, to_wall, zone
 
 DAY = timedelta(days=1)
@@ -29,20 +30,20 @@ def effective(
     patterns = tuple(schedules)
     ids = sorted({holiday for one in patterns for holiday in one.holidays if holiday in holidays})
     return _effective(
-        tuple(one.model_dump_json() for one in patterns), horizon, tuple((one, tuple(holidays[one])) for one in ids)
+        tuple(written(one.__dict__) for one in patterns), horizon, tuple((one, tuple(holidays[one])) for one in ids)
     )
 
 
 @lru_cache(maxsize=256)
 def _effective(
-    written: tuple[str, ...], horizon: Horizon, dates: tuple[tuple[str, tuple[str, ...]], ...]
+    patterns: tuple[bytes, ...], horizon: Horizon, dates: tuple[tuple[str, tuple[str, ...]], ...]
 ) -> tuple[tuple[Interval, ...], tuple[ScheduleException, ...]]:
     """Kept, because the same patterns come back with every delivery, answer and hour of the day."""
     holidays = dict(dates)
     opened: list[Span] = []
     shut: list[Span] = []
     exceptions: set[ScheduleException] = set()
-    for one in map(SchedulePattern.model_validate_json, written):
+    for one in map(SchedulePattern.model_validate_json, patterns):
         (opened if one.role == "open" else shut).extend(_spans(one, horizon, holidays))
         exceptions.update(_exceptions(one, horizon, holidays))
     hours = touching(less(opened, shut), horizon)

@@ -23,29 +23,39 @@ def envelopes(delivery: Delivery) -> list[Envelope]:
 
     What nobody knows is kept too, as type `unknown`. Raises `NotJson` when the body is no JSON.
     """
-    marker = delivery.headers.get("x-genesys-event", "")
-    attributes = _cloud_event_headers(delivery.headers)
-    found = []
-    for data, value, index in events(delivery.body):
-        form = cloud_event(attributes, value, marker) if attributes else recognise(value, marker)
-        name = _at(attributes.get("id"), index) or form.id or _at(_verified_id(delivery), index)
-        found.append(_envelope(delivery, data, form, name))
-    return found
+    headers = delivery.headers
+    marker = headers.get("x-genesys-event", "")
+    attributes = _cloud_event_headers(headers) if "ce-specversion" in headers else {}
+    if attributes:
+        return [
+            _envelope(
+                delivery, data, form, _at(attributes.get("id"), index) or form.id or _verified_id(delivery, index)
+            )
+            for data, value, index in events(delivery.body)
+            for form in (cloud_event(attributes, value, marker),)
+        ]
+    return [
+        _envelope(delivery, data, form, form.id or _verified_id(delivery, index))
+        for data, value, index in events(delivery.body)
+        for form in (recognise(value, marker),)
+    ]
 
 
 def _envelope(delivery: Delivery, data: bytes, form: Form, name: str) -> Envelope:
-    subject = form.subject if len(form.subject) <= LONGEST_SUBJECT and form.subject.isprintable() else ""
+    kind, subject, _, _, time, told, organisation = form
+    if len(subject) > LONGEST_SUBJECT or not subject.isprintable():
+        subject = ""
     trace = delivery.headers.get("traceparent", "")
     return Envelope(
-        id=name or digest_id(form.type, subject, data),
-        source=f"genesys/{form.organisation}" if form.organisation else delivery.source or "genesys/unknown",
-        type=form.type if len(form.type) <= LONGEST_ID and form.type.isprintable() else "unknown",
-        subject=subject,
-        time=form.time or delivery.received_at,
-        received_at=delivery.received_at,
-        data=data,
-        time_source=form.time_source,
-        trace=trace if TRACE.fullmatch(trace) else "",
+        name or digest_id(kind, subject, data),
+        f"genesys/{organisation}" if organisation else delivery.source or "genesys/unknown",
+        kind if len(kind) <= LONGEST_ID and kind.isprintable() else "unknown",
+        subject,
+        time or delivery.received_at,
+        delivery.received_at,
+        data,
+        told,
+        trace if trace and TRACE.fullmatch(trace) else "",
     )
 
 
@@ -55,9 +65,9 @@ def digest_id(kind: str, subject: str, data: bytes) -> str:
     return DIGEST_ID + hashlib.sha256(words).hexdigest()[:32]
 
 
-def _verified_id(delivery: Delivery) -> str | None:
+def _verified_id(delivery: Delivery, index: int | None) -> str:
     """The `webhook-id`, where the signature that let the caller in covers it."""
-    return delivery.headers.get("webhook-id") if delivery.caller.startswith("standard-webhooks") else None
+    return _at(delivery.headers.get("webhook-id"), index) if delivery.caller.startswith("standard-webhooks") else ""
 
 
 def _at(sent: str | None, index: int | None) -> str:

@@ -16,6 +16,17 @@ from processor.event import META, Event, Fence
 WINDOW = timedelta(hours=25)
 """Senders retry for 24 hours."""
 
+LOADED = WINDOW + timedelta(hours=1)
+"""What is read back of the topics that are records of moments, not states."""
+
+ROLLING_HOUR = "/hour/"
+"""In the name of a facet: the last sixty minutes, which are others at every look."""
+
+SILENCE_TOLD_EVERY = timedelta(minutes=5)
+"""An hour in which nothing came is told again after this: the loop needs two to see that a queue has recovered."""
+LONG_SILENCE = timedelta(hours=2)
+LONG_SILENCE_TOLD_EVERY = timedelta(hours=1)
+
 KEPT = 16
 """Ids remembered of events with a time of their own: the fences judge these, ids only name the verdict."""
 
@@ -31,6 +42,15 @@ class Known:
     received_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Since when a medium's rolling hours are empty, and which of them was published last."""
+
+    since: datetime
+    told: datetime
+    target_seconds: float | None
+
+
 @dataclass(slots=True)
 class Row:
     """All that is remembered of one subject in one topic."""
@@ -40,6 +60,8 @@ class Row:
     known: dict[str, Known] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     """Volume only: by facet, a hash of what was published last (`last` is of one facet among many)."""
+    silences: dict[str, Silence] = field(default_factory=dict)
+    """Volume only: by facet."""
 
 
 NOTHING = Row()
@@ -62,12 +84,39 @@ def remember_volume(row: Row | None, event: VolumeUpdated) -> Row:
     row.fences.update(event.fences)
     mark = hash(meaning_of(event))
     row.marks.update(dict.fromkeys(event.fences, mark))
+    for name in event.fences:
+        _remember_silence(row, name, event)
     oldest = event.time - WINDOW
     if any(fence.time < oldest for fence in row.fences.values()):
         row.fences = {name: fence for name, fence in row.fences.items() if fence.time >= oldest}
         row.marks = {name: mark for name, mark in row.marks.items() if name in row.fences}
+        row.silences = {name: silence for name, silence in row.silences.items() if name in row.fences}
     _remember_id(row, event)
     return row
+
+
+def _remember_silence(row: Row, facet: str, event: VolumeUpdated) -> None:
+    if ROLLING_HOUR not in facet or not _silent(event):
+        row.silences.pop(facet, None)
+        return
+    before, end = row.silences.get(facet), event.interval.end
+    row.silences[facet] = Silence(before.since if before else end, end, event.service_level_target_seconds)
+
+
+def _silent(event: VolumeUpdated) -> bool:
+    """Nothing came and nothing waits."""
+    return event.offered == 0 and not (event.answered or event.abandoned or event.waiting)
+
+
+def told_already(row: Row, facet: str, event: VolumeUpdated) -> bool:
+    """Whether publishing it would tell nobody anything: the same again, or one more hour of a silence."""
+    if row.marks.get(facet) == hash(meaning_of(event)):
+        return True
+    silence = row.silences.get(facet)
+    if silence is None or not _silent(event) or silence.target_seconds != event.service_level_target_seconds:
+        return False
+    long = silence.told - silence.since >= LONG_SILENCE
+    return event.interval.end - silence.told < (LONG_SILENCE_TOLD_EVERY if long else SILENCE_TOLD_EVERY)
 
 
 def remember_fate(row: Row | None, fate: Fate) -> Row | None:
@@ -128,6 +177,6 @@ def same_meaning(before: Event | None, after: Event) -> bool:
 
 def named(facets: Mapping[str, Fence], name: str) -> Mapping[str, Fence]:
     """The fences under the name that their event is published by; readers may leave that open."""
-    if all(fence.id == name for fence in facets.values()):
-        return facets
-    return {facet: fence.model_copy(update={"id": name}) for facet, fence in facets.items()}
+    return {
+        facet: fence if fence.id == name else Fence(fence.time, fence.version, name) for facet, fence in facets.items()
+    }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from handlers.normalise import guide_forms
 from handlers.normalise.topics import AUDITED, read_topic
@@ -16,8 +15,7 @@ UNKNOWN = "unknown"
 CONTROL = "channel.metadata"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """One event, unwrapped. `body` is the innermost payload; `id` is the event's own, or empty.
 
     `time_source`: empty when the event itself says when it happened, `envelope` when only its
@@ -39,6 +37,23 @@ NOTHING = Form(UNKNOWN, "", {})
 def recognise(value: Any, marker: str = "") -> Form:
     """The form of one event of a body; `marker` is the header that may be the only sign of a guide's callback."""
     return _recognise(value, marker) if isinstance(value, dict) else NOTHING
+
+
+def body_of(value: Any, marker: str) -> Any:
+    """Only the innermost payload, of an event of which the rest is known: the same as `recognise`, sooner."""
+    if isinstance(value, dict):
+        if "detail" in value and "detail-type" in value and str(value.get("source")).startswith(PARTNER):
+            return _body(mapping(value["detail"]))
+        if isinstance(value.get("topicName"), str) and ("eventBody" in value or "metadata" in value):
+            return _body(value)
+        if "specversion" not in value and (name := guide_forms.name_of(value, marker)):
+            return guide_forms.payload(name, value)[0]
+    return recognise(value, marker).body
+
+
+def _body(frame: Mapping[str, Any]) -> Mapping[str, Any]:
+    body = frame.get("eventBody")
+    return body if isinstance(body, dict) else mapping(frame.get("metadata"))
 
 
 def _recognise(value: Mapping[str, Any], marker: str) -> Form:
@@ -75,9 +90,9 @@ def _event_bridge(value: Mapping[str, Any]) -> Form:
 
 
 def _notification(value: Mapping[str, Any]) -> Form:
-    form = replace(_topic(value["topicName"], value), id=identifier(value.get("id")))
+    form = _topic(value["topicName"], value)._replace(id=identifier(value.get("id")))
     time = moment(value.get("timestamp"))
-    return replace(form, time=time, time_source="envelope") if time and form.time is None else form
+    return form._replace(time=time, time_source="envelope") if time and form.time is None else form
 
 
 def cloud_event(attributes: Mapping[str, Any], data: Any, marker: str = "") -> Form:
@@ -90,9 +105,9 @@ def cloud_event(attributes: Mapping[str, Any], data: Any, marker: str = "") -> F
     form = recognise(data, guide_forms.canonical(kind) or marker)
     if form.type == UNKNOWN and kind.startswith("v2."):
         form = _topic(kind, {"eventBody": data})
-    form = replace(form, id=identifier(attributes.get("id")) or form.id)
+    form = form._replace(id=identifier(attributes.get("id")) or form.id)
     time = moment(attributes.get("time"))
-    return replace(form, time=time, time_source="") if time and form.time_source == "received" else form
+    return form._replace(time=time, time_source="") if time and form.time_source == "received" else form
 
 
 def _guide(name: str, value: Mapping[str, Any]) -> Form:
@@ -105,9 +120,7 @@ def _guide(name: str, value: Mapping[str, Any]) -> Form:
 
 def _topic(name: str, frame: Mapping[str, Any]) -> Form:
     template, subject = read_topic(name)
-    body = frame.get("eventBody")
-    if not isinstance(body, dict):
-        body = mapping(frame.get("metadata"))
+    body = _body(frame)
     times = [found for found in (moment(value) for value in _times(template, body)) if found]
     time = max(times) if times else None
     return Form(template, subject or _subject_in(template, body), body, "", time, "" if time else "received")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from handlers.events import Horizon, Interval
-from processor.event import whole_milliseconds
+from processor.shapes import made, whole_milliseconds
 from processor.timezones import Zone, to_utc
 
 
@@ -106,11 +107,14 @@ def touching(spans: Iterable[Span], horizon: Horizon) -> list[Span]:
 def intervals(spans: Iterable[Span]) -> tuple[Interval, ...]:
     """As they are published. Both rules on one interval: `gap,fold`."""
     return tuple(
-        Interval(
-            start=one.start,
-            end=one.end,
-            rule=",".join(rule for rule in ("gap", "fold") if rule in (one.start_rule, one.end_rule)),
-            schedule_id=one.schedule_id,
+        made(
+            Interval,
+            {
+                "start": whole_milliseconds(one.start),
+                "end": whole_milliseconds(one.end),
+                "rule": ",".join(rule for rule in ("gap", "fold") if rule in (one.start_rule, one.end_rule)),
+                "schedule_id": one.schedule_id,
+            },
         )
         for one in spans
         if whole_milliseconds(one.start) < whole_milliseconds(one.end)
@@ -119,5 +123,10 @@ def intervals(spans: Iterable[Span]) -> tuple[Interval, ...]:
 
 def horizon_at(now: datetime, length: timedelta) -> Horizon:
     """From yesterday's midnight UTC, the same all day long: unchanged meaning gives unchanged bytes."""
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Horizon(start=today - timedelta(days=1), end=today + length)
+    return _horizon(now.astimezone(UTC).date(), length)
+
+
+@lru_cache(maxsize=16)
+def _horizon(today: date, length: timedelta) -> Horizon:
+    midnight = datetime.combine(today, time(), UTC)
+    return Horizon(start=midnight - timedelta(days=1), end=midnight + length)

@@ -7,7 +7,7 @@ PoisonError and rests among the dead letters. All that is remembered is read bac
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pydantic
@@ -26,11 +26,13 @@ from handlers.normalise import fences
 from handlers.normalise.bodies import parse
 from handlers.normalise.envelopes import DIGEST_ID
 from handlers.normalise.fences import NOTHING, Row
-from handlers.normalise.forms import recognise
+from handlers.normalise.forms import body_of
 from handlers.normalise.readers import READERS
 from handlers.normalise.reading import Candidate, Context, Reader, Reading
+from handlers.normalise.words import AHEAD, DEEPEST, too_deep
 from processor.errors import PoisonError
 from processor.event import Envelope, Event, Fence, Publishable, digest
+from processor.shapes import made, renewed
 from processor.table import Table
 
 E = TypeVar("E", bound=Event)
@@ -49,8 +51,8 @@ STATES: tuple[type[Event], ...] = (
 def tables() -> dict[str, Rows]:
     """What `Normalise` must remember, by topic; all of it is rebuilt from the log."""
     found: dict[str, Rows] = {event.topic: Table(event, fold=fences.remember_state) for event in STATES}
-    found[VolumeUpdated.topic] = Table(VolumeUpdated, fold=fences.remember_volume)
-    found[Fate.topic] = Table(Fate, fold=fences.remember_fate)
+    found[VolumeUpdated.topic] = Table(VolumeUpdated, fold=fences.remember_volume, since=fences.LOADED)
+    found[Fate.topic] = Table(Fate, fold=fences.remember_fate, since=fences.LOADED)
     return found
 
 
@@ -86,8 +88,11 @@ class Normalise:
         reader = self.readers.get(envelope.type)
         if reader is None:
             raise PoisonError(f"no event that we know: {envelope.type}", "type")
+        envelope = believed(envelope)
         value = parse(envelope.data)
-        body = value if envelope.type.startswith("answer.") else recognise(value, envelope.type).body
+        if envelope.data.count(b"{") + envelope.data.count(b"[") > DEEPEST and too_deep(value):
+            raise PoisonError(f"nested deeper than {DEEPEST} levels", "body")
+        body = value if envelope.type.startswith("answer.") else body_of(value, envelope.type)
         if not isinstance(body, dict):
             raise PoisonError("the body should be an object", "body")
         try:
@@ -98,7 +103,7 @@ class Normalise:
             raise PoisonError(f"{place}: {first['msg']}", place) from error
 
     def _publish(self, envelope: Envelope, reading: Reading) -> list[Publishable]:
-        verdict = _Verdict(envelope.id, digest(envelope.data.strip())[:8])
+        verdict = _Verdict(envelope.id, _mark(envelope))
         for candidate in reading.candidates:
             self._judge(envelope, candidate, verdict)
         lookups: list[tuple[Event, dict[str, Fence]]] = [(lookup, {}) for lookup in reading.lookups]
@@ -144,7 +149,7 @@ class Normalise:
             return
         if isinstance(merged, VolumeUpdated):
             merged = self._judged_against(merged)
-            unchanged = all(row.marks.get(name) == hash(fences.meaning_of(merged)) for name in news)
+            unchanged = all(fences.told_already(row, name, merged) for name in news)
         else:
             unchanged = fences.same_meaning(row.last, merged)
         if unchanged:
@@ -162,13 +167,27 @@ class Normalise:
         target = queue.media_types.get(volume.media_type) if isinstance(queue, QueueUpdated) else None
         if target is None:
             return volume
-        return volume.model_copy(update={"service_level_target_seconds": target.service_level_seconds})
+        return renewed(volume, {"service_level_target_seconds": target.service_level_seconds})
 
     def _looked_up(self, envelope: Envelope, verdict: _Verdict) -> bool:
         """Whether this very event was handed to look-ups before."""
         row = self.known[Fate.topic].get(envelope.subject or envelope.id)
         known = row.known.get(envelope.id) if row else None
         return known is not None and verdict.mark in known.digests
+
+
+def believed(envelope: Envelope) -> Envelope:
+    """An event from the future would fence out all that really comes after it: it happened when it was received."""
+    if envelope.time <= envelope.received_at + AHEAD:
+        return envelope
+    return replace(envelope, time=envelope.received_at, time_source="received")
+
+
+def _mark(envelope: Envelope) -> str:
+    """The start of the body's digest; blanks around the body are nothing that a sender says."""
+    words = envelope.data.strip()
+    known = envelope.digest if len(words) == len(envelope.data) else ""
+    return (known or digest(words))[:8]
 
 
 def _third(envelope: Envelope, candidate: Candidate, row: Row, moved_on: Row) -> bool:
@@ -186,8 +205,9 @@ def _named(events: list[tuple[E, dict[str, Fence]]], envelope: Envelope, verdict
     for number, (event, facets) in enumerate(events, 1):
         mine = [fence.time for fence in facets.values() if fence.id == verdict.name]
         time = max(mine) if mine else envelope.time
-        yield event.model_copy(
-            update={
+        yield renewed(
+            event,
+            {
                 "id": f"{verdict.name}/{number}" if len(events) > 1 else verdict.name,
                 "time": time,
                 "fences": facets,
@@ -198,7 +218,7 @@ def _named(events: list[tuple[E, dict[str, Fence]]], envelope: Envelope, verdict
                 "trace": envelope.trace,
                 "received_at": envelope.received_at,
                 "sequence": "",
-            }
+            },
         )
 
 
@@ -209,17 +229,20 @@ def _order(event: Event) -> tuple[str, ...]:
 
 def _fate(envelope: Envelope, verdict: _Verdict, fate: str, reason: str = "") -> Fate:
     """Named after the raw record's place: two deliveries of one event have a fate each."""
-    return Fate(
-        id=f"{envelope.id}@{envelope.position[0]}-{envelope.position[1]}",
-        time=envelope.time,
-        subject=envelope.subject or envelope.id,
-        source=envelope.source,
-        cause=envelope.id,
-        cause_digest=verdict.mark,
-        time_source=envelope.time_source,
-        fences=verdict.moved_on,
-        trace=envelope.trace,
-        received_at=envelope.received_at,
-        fate=fate,
-        reason=reason,
+    return made(
+        Fate,
+        {
+            "id": f"{envelope.id}@{envelope.position[0]}-{envelope.position[1]}",
+            "time": envelope.time,
+            "subject": envelope.subject or envelope.id,
+            "source": envelope.source,
+            "cause": envelope.id,
+            "cause_digest": verdict.mark,
+            "time_source": envelope.time_source,
+            "fences": verdict.moved_on,
+            "trace": envelope.trace,
+            "received_at": envelope.received_at,
+            "fate": fate,
+            "reason": reason,
+        },
     )

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from handlers.events import Lookup, QueueUpdated, Routing, ServiceLevel
-from handlers.normalise.reading import Candidate, Context, Reading
+from handlers.normalise.reading import Candidate, Context, Reading, look
 from handlers.normalise.words import identifier, mapping, media, number, objects, reference
 from processor.errors import PoisonError
 from processor.event import Envelope, Fence
+from processor.shapes import made, renewed
 
 SETTINGS = "settings"
 EVERY_MEDIUM = "all"
@@ -101,9 +102,10 @@ def _official_level(setting: Mapping[str, Any], name: str) -> ServiceLevel | Non
     if duration is None and level.get("durationMs") is not None:
         field = f"mediaSettings.{name}.serviceLevel.durationMs"
         raise PoisonError(f"{field} should be a number of milliseconds", field)
-    return ServiceLevel(
-        service_level_percentage=number(level.get("percentage")),
-        service_level_seconds=None if duration is None else duration / 1000,
+    seconds = None if duration is None else duration / 1000
+    return made(
+        ServiceLevel,
+        {"service_level_percentage": number(level.get("percentage")), "service_level_seconds": seconds},
     )
 
 
@@ -149,9 +151,7 @@ def _guide_routing(told: Mapping[str, Any], before: Routing) -> Routing:
 
 
 def _look(envelope: Envelope, why: str) -> Lookup:
-    return Lookup(
-        id=envelope.id, time=envelope.time, subject=envelope.subject, what="queue", why=why, since=envelope.time
-    )
+    return look(envelope, "queue", why)
 
 
 def _state(
@@ -166,7 +166,7 @@ def _state(
         before = previous or _blank(envelope)
         known = previous is not None or told_apart
         changed = fields.get("changed") or (_changed(before, fields) if known else ())
-        return before.model_copy(update={**fields, "changed": changed})
+        return renewed(before, {**fields, "changed": changed})
 
     return Reading(
         (Candidate(QueueUpdated, envelope.subject, {SETTINGS: Fence(time=envelope.time, id=envelope.id)}, merge),)
@@ -174,8 +174,14 @@ def _state(
 
 
 def _blank(envelope: Envelope) -> QueueUpdated:
-    return QueueUpdated(
-        id=envelope.id, time=envelope.time, subject=envelope.subject, queue_id=envelope.subject.removeprefix("queue/")
+    return made(
+        QueueUpdated,
+        {
+            "id": envelope.id,
+            "time": envelope.time,
+            "subject": envelope.subject,
+            "queue_id": envelope.subject.removeprefix("queue/"),
+        },
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from handlers.events import Lookup
 from processor.event import Envelope, Event, Fence
+from processor.shapes import made
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,22 @@ class Context:
     horizon: timedelta
     holidays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By holiday id: ISO dates. From `holidays` in PROCESSOR_CONFIG."""
+
+
+def look(
+    envelope: Envelope, what: str, why: str, *, subject: str = "", details: Mapping[str, Any] | None = None
+) -> Lookup:
+    """Look at this subject (the envelope's, if none is named) as it is after this event. Normalise names it."""
+    fields = {
+        "id": envelope.id,
+        "time": envelope.time,
+        "subject": subject or envelope.subject,
+        "what": what,
+        "why": why,
+        "since": envelope.time,
+        "details": details or {},
+    }
+    return made(Lookup, fields)
 
 
 Reader = Callable[[Envelope, Mapping[str, Any], Context], Reading]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
 from handlers.events import Horizon
@@ -96,8 +97,9 @@ def instant(text: object, field: str, where: Zone) -> datetime:
     return itself.astimezone(UTC) if itself.tzinfo else to_utc(written, where)[0]
 
 
+@lru_cache(maxsize=512)
 def weekly(pattern: tuple[Entry, ...], where: Zone, horizon: Horizon) -> tuple[Span, ...]:
-    """Every opening of the week's entries that has a part in the horizon, whole."""
+    """Every opening of the week's entries that has a part in the horizon, whole. Kept: hours are mostly alike."""
     first = to_wall(horizon.start, where).date() - 2 * DAY
     last = to_wall(horizon.end, where).date() + DAY
     dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -114,10 +116,11 @@ def _openings(pattern: Iterable[Entry], dates: Sequence[date], where: Zone) -> I
                     yield one
 
 
+@lru_cache(maxsize=512)
 def recurring(start: datetime, end: datetime, rule: str, where: Zone, horizon: Horizon) -> tuple[Span, ...]:
     """Every occurrence with a part in the horizon, whole; without a rule the one from start to end.
 
-    Wall times. Raises PoisonError at `end` or `rrule`.
+    Wall times. Raises PoisonError at `end` or `rrule`. Kept: campaigns and groups mostly have the same hours.
     """
     length = end - start
     if length <= timedelta(0):

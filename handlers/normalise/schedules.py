@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from handlers.events import Lookup, SchedulePattern, ScheduleUpdated
+from handlers.events import SchedulePattern, ScheduleUpdated
 from handlers.normalise.effective import effective
 from handlers.normalise.hours import horizon_at
-from handlers.normalise.reading import Candidate, Context, Reading
-from handlers.normalise.words import identifier
+from handlers.normalise.reading import Candidate, Context, Reading, look
+from handlers.normalise.words import identifier, mapping, objects
 from processor.errors import PoisonError
 from processor.event import Envelope, Fence
+from processor.shapes import renewed
 from processor.timezones import zone
 
 GROUP = "group"
@@ -44,7 +45,8 @@ def read_guide(envelope: Envelope, body: Mapping[str, Any], context: Context) ->
     schedule = _innermost(body)
     group_id = _group_id(envelope, schedule)
     if schedule.get("scheduleEntries") is None and schedule.get("timezoneId") is None:
-        return Reading(lookups=(_look(envelope, group_id),))
+        where = f"schedule-group/{group_id}"
+        return Reading(lookups=(look(envelope, "schedule-group", envelope.type, subject=where),))
     pattern = _guide_pattern(schedule, "open")
     effective((pattern,), horizon_at(context.now(), context.horizon), context.holidays)
     fence = Fence(time=envelope.time, version=_version(schedule))
@@ -54,12 +56,13 @@ def read_guide(envelope: Envelope, body: Mapping[str, Any], context: Context) ->
             return expand(previous, context)  # the whole group was asked for later than this was written
         known = previous.schedules if previous and not previous.deleted else ()
         others = [one for one in known if one.schedule_id != pattern.schedule_id]
-        whole = _blank(envelope, group_id, previous).model_copy(
-            update={
+        whole = renewed(
+            _blank(envelope, group_id, previous),
+            {
                 "schedules": _ordered([*others, pattern]),
                 "time_zone": previous.time_zone if previous and others else pattern.time_zone,
                 "deleted": False,
-            }
+            },
         )
         return expand(whole, context)
 
@@ -75,13 +78,13 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], context: Context) -
     callback was seen. A schedule that the group names and the answer lacks stands in `exceptions`
     without a date. Raises PoisonError at `timeZone`, `start`, `end` or `rrule`.
     """
-    group = body.get("group") or {}
-    group_id = str(group.get("id") or _subject_id(envelope))
+    group = mapping(body.get("group"))
+    group_id = identifier(group.get("id")) or _subject_id(envelope)
     subject = f"schedule-group/{group_id}"
     fence = Fence(time=envelope.time)
-    if body.get("deleted") or group.get("state") in GONE:
+    if body.get("deleted") or str(group.get("state")) in GONE:
         return Reading((Candidate(ScheduleUpdated, subject, {GROUP: fence}, _deletion(envelope, group_id, context)),))
-    patterns = _answered(group, body.get("schedules") or ())
+    patterns = _answered(group, objects(body.get("schedules")))
     effective(_ordered(patterns), horizon_at(context.now(), context.horizon), context.holidays)
     name, where = str(group.get("name") or ""), zone(group.get("timeZone"), "timeZone").key
 
@@ -93,7 +96,7 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], context: Context) -
             one if facet(one.schedule_id) in news else known.get((one.role, one.schedule_id), one) for one in patterns
         ]
         update = {"schedules": _ordered(kept), "name": name, "time_zone": where, "deleted": False}
-        return expand(_blank(envelope, group_id, previous).model_copy(update=update), context)
+        return expand(renewed(_blank(envelope, group_id, previous), update), context)
 
     facets = {GROUP: fence, **{facet(one.schedule_id): fence for one in patterns}}
     return Reading((Candidate(ScheduleUpdated, subject, facets, merge),))
@@ -113,7 +116,7 @@ def expand(previous: ScheduleUpdated, context: Context) -> ScheduleUpdated:
     """The same patterns, with hours, exceptions and horizon as of now; the same all day long."""
     horizon = horizon_at(context.now(), context.horizon)
     hours, exceptions = effective(previous.schedules, horizon, context.holidays)
-    return previous.model_copy(update={"intervals": hours, "exceptions": exceptions, "horizon": horizon})
+    return renewed(previous, {"intervals": hours, "exceptions": exceptions, "horizon": horizon})
 
 
 def _deletion(
@@ -123,7 +126,7 @@ def _deletion(
         if previous and previous.deleted:
             return previous
         blank = _blank(envelope, group_id, previous)
-        return expand(blank.model_copy(update={"schedules": (), "deleted": True}), context)
+        return expand(renewed(blank, {"schedules": (), "deleted": True}), context)
 
     return merge
 
@@ -138,17 +141,6 @@ def _blank(envelope: Envelope, group_id: str, previous: ScheduleUpdated | None) 
         subject=f"schedule-group/{group_id}",
         group_id=group_id,
         horizon=horizon_at(envelope.time, timedelta()),
-    )
-
-
-def _look(envelope: Envelope, group_id: str) -> Lookup:
-    return Lookup(
-        id=envelope.id,
-        time=envelope.time,
-        subject=f"schedule-group/{group_id}",
-        what="schedule-group",
-        why=envelope.type,
-        since=envelope.time,
     )
 
 
@@ -195,13 +187,16 @@ def _guide_pattern(schedule: Mapping[str, Any], role: str) -> SchedulePattern:
 
 
 def _answered(group: Mapping[str, Any], schedules: Iterable[Mapping[str, Any]]) -> list[SchedulePattern]:
-    bodies = {str(one.get("id")): one for one in schedules}
+    bodies = {identifier(one.get("id")): one for one in schedules}
     where = zone(group.get("timeZone"), "timeZone").key
-    return [
-        _official_pattern(str(ref.get("id")), ref, bodies.get(str(ref.get("id")), {}), role, where)
-        for role, listed in ROLES
-        for ref in group.get(listed) or ()
-    ]
+    found = []
+    for role, listed in ROLES:
+        for ref in objects(group.get(listed)):
+            schedule_id = identifier(ref.get("id"))
+            if not schedule_id:
+                raise PoisonError("a group names a schedule without an id", f"{listed}.id")
+            found.append(_official_pattern(schedule_id, ref, bodies.get(schedule_id, {}), role, where))
+    return found
 
 
 def _official_pattern(
@@ -209,7 +204,7 @@ def _official_pattern(
 ) -> SchedulePattern:
     if "scheduleEntries" in schedule:
         return _guide_pattern(schedule, role)
-    there = schedule and schedule.get("state") not in GONE
+    there = schedule and str(schedule.get("state")) not in GONE
     written = {"start": schedule.get("start"), "end": schedule.get("end"), "rrule": schedule.get("rrule") or ""}
     return SchedulePattern(
         schedule_id=schedule_id,

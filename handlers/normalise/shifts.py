@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.events import Activity, Lookup, Shift, ShiftsUpdated
-from handlers.normalise.reading import Candidate, Context, Reading
+from handlers.normalise.reading import Candidate, Context, Reading, look
 from handlers.normalise.words import identifier, mapping, number, objects, reference, required_moment
 from processor.errors import PoisonError
 from processor.event import Envelope, Fence
@@ -128,19 +128,11 @@ def _span(body: Mapping[str, Any], start_field: str, length_field: str) -> tuple
 
 def _look(envelope: Envelope, subject: str, span: Mapping[str, Any]) -> Lookup:
     touched = {name: span[key] for name, key in (("from", "startDate"), ("to", "endDate")) if identifier(span.get(key))}
-    return Lookup(
-        id=envelope.id,
-        time=envelope.time,
-        subject=subject,
-        what="shifts",
-        why=envelope.type,
-        since=envelope.time,
-        details=touched,
-    )
+    return look(envelope, "shifts", envelope.type, subject=subject, details=touched)
 
 
 def _all_of(envelope: Envelope, subject: str) -> Lookup:
-    return _look(envelope, subject, {}).model_copy(update={"what": "agents-of", "details": {"then": "shifts"}})
+    return look(envelope, "agents-of", envelope.type, subject=subject, details={"then": "shifts"})
 
 
 def _whole_unit(envelope: Envelope) -> Reading:

@@ -12,6 +12,7 @@ from handlers.normalise.reading import Candidate, Context, Reading
 from handlers.normalise.words import count, identifier, mapping, media, moment, number, objects
 from processor.errors import PoisonError
 from processor.event import Envelope, Fence
+from processor.shapes import made
 
 HOUR = timedelta(hours=1)
 SETTLED = timedelta(minutes=5)
@@ -102,7 +103,7 @@ def _interval(row: Mapping[str, Any], where: str) -> Interval:
     first, last = moment(start), moment(end)
     if first is None or last is None or last < first:
         raise PoisonError(f"{where} should be start/end, found {row.get('interval')!r:.80}", where)
-    return Interval(start=first, end=last)
+    return made(Interval, {"start": first, "end": last})
 
 
 def _stats(row: Mapping[str, Any]) -> Stats:
@@ -144,7 +145,7 @@ def _as_genesys(stats: Stats) -> dict[str, Any]:
     return {
         "service_level": ratio,
         "service_level_formula": AS_GENESYS,
-        "answered_in_target": None if within is None else int(within),
+        "answered_in_target": count(within),
     }
 
 
@@ -192,15 +193,18 @@ def _candidate(
     facet = f"{medium}/{span or interval.start.isoformat()}/{origin}"
 
     def merge(_: VolumeUpdated | None, __: frozenset[str]) -> VolumeUpdated:
-        return VolumeUpdated(
-            id=envelope.id,
-            time=envelope.time,
-            subject=envelope.subject,
-            queue_id=envelope.subject.removeprefix("queue/"),
-            media_type=medium,
-            interval=interval,
-            origin=origin,
-            **fields,
+        return made(
+            VolumeUpdated,
+            {
+                "id": envelope.id,
+                "time": envelope.time,
+                "subject": envelope.subject,
+                "queue_id": envelope.subject.removeprefix("queue/"),
+                "media_type": medium,
+                "interval": interval,
+                "origin": origin,
+                **fields,
+            },
         )
 
     return Candidate(VolumeUpdated, envelope.subject, {facet: Fence(time=envelope.time, id=envelope.id)}, merge)

@@ -9,8 +9,14 @@ from typing import Any
 
 from handlers.events import Presence, RoutingStatus
 from processor.errors import PoisonError
+from processor.event import Envelope
+from processor.shapes import whole_milliseconds
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+GREATEST = 2**53
+AHEAD = timedelta(days=1)
+"""Clocks differ, a day by zones mixed up. A time further ahead of its receipt is no time at which a thing happened."""
 LONGEST_ID = 256
 DEEPEST = 40
 
@@ -46,15 +52,22 @@ def moment(value: object) -> datetime | None:
     try:
         if isinstance(value, str):
             read = datetime.fromisoformat(value)
-            read = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+            if read.tzinfo is not UTC:
+                read = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             read = EPOCH + timedelta(milliseconds=value)
         else:
             return None
     except (ValueError, OverflowError):
         return None
-    # A year of fewer than four digits cannot be written again, and nothing of ours happened before 1970.
-    return read.replace(microsecond=read.microsecond // 1000 * 1000) if read >= EPOCH else None
+    # Nothing of ours happened before 1970; near the year 9999 an hour more cannot be worked out.
+    return whole_milliseconds(read) if EPOCH <= read < LATEST else None
+
+
+def happened(value: object, envelope: Envelope) -> datetime:
+    """When the body says that something became so; the event's own time where it says nothing, or the future."""
+    found = moment(value)
+    return envelope.time if found is None or found > envelope.received_at + AHEAD else found
 
 
 def required_moment(body: Mapping[str, Any], name: str, field: str) -> datetime:
@@ -77,9 +90,9 @@ def number(value: object) -> float | None:
 
 
 def count(value: object) -> int | None:
-    """A whole number."""
+    """A whole number that every JSON reader takes exactly."""
     read = number(value)
-    return None if read is None else int(read)
+    return None if read is None or abs(read) > GREATEST else int(read)
 
 
 def identifier(value: object) -> str:

@@ -15,7 +15,7 @@ class Operations(Protocol):
         """What the console shows, read at this moment, quickly.
 
         `{"at", "log", "loop": {"mode", "queues"}, "off": [sentence], "counts": {"received", "published",
-        "effects", "deadLetters"}, "topics": [{"topic", "records"}], "groups": [{"group", "topic", "lag",
+        "decisions", "effects", "deadLetters"}, "topics": [{"topic", "records"}], "groups": [{"group", "topic", "lag",
         "waiting", "done", "parked", "lagSeconds", "stuckSeconds"}], "decisions": [the last, newest first:
         {"time", "queueId", "name", "mediaType", "action", "reason"}], "outcomes": [{"time", "subject",
         "kind", "status", "error", "latencyMs"}]}`; what is missing is shown as unknown.

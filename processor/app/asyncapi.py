@@ -66,8 +66,9 @@ def document(partitions: int = 12) -> Json:
             "description": (
                 "Every record is a CloudEvents 1.0 event in Kafka binary mode: value = JSON data, key = subject, "
                 "attributes in headers. Times are UTC with Z. Unknown fields may be added at any time; none is removed "
-                "or changes its meaning. The embedded log keeps the same "
-                "records: `genesys-processor tail TOPIC --json`."
+                "or changes its meaning. In a compacted topic a record without a value says that its key is no more "
+                "(ce_type ends in .forgotten). The embedded log keeps the same records: "
+                "`genesys-processor tail TOPIC --json`."
             ),
         },
         "defaultContentType": "application/json",

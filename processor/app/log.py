@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from processor.app.kafka import connection_of, is_kafka, order_of
 from processor.app.topics import TOPICS
 from processor.errors import FatalError
+from processor.eventlog import EventLog
+from processor.eventlog.kafka import KafkaLog
+from processor.eventlog.kafka_topics import prepare
 from processor.eventlog.sqlite import SqliteLog
 from processor.settings import Settings
+from processor.telemetry import Metrics
+
+logger = logging.getLogger("processor.eventlog")
 
 
 def utc_now() -> datetime:
@@ -27,9 +35,24 @@ def log_file(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def open_log(settings: Settings) -> AsyncIterator[SqliteLog]:
-    """The log of the settings, its topics made where they are missing; closed on exit."""
-    if settings.log.startswith("kafka://"):
-        raise FatalError("this version keeps its events in the embedded log only: set LOG=sqlite:///FILE")
-    async with SqliteLog.open(log_file(settings), TOPICS, settings.partitions, utc_now) as log:
+async def open_log(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[EventLog]:
+    """The log of the settings, its topics made where they are missing; closed on exit.
+
+    Raises `FatalError` when a topic of Kafka would break a promise, naming its setting and the remedy.
+    """
+    if is_kafka(settings):
+        connection = connection_of(settings)
+        for finding in await prepare(connection, order_of(settings)):
+            logger.warning("topic", extra={"finding": str(finding)})
+        async with KafkaLog.open(connection, TOPICS, settings.partitions, utc_now, metrics=metrics) as kafka:
+            yield kafka
+    else:
+        async with open_file(settings, metrics) as file:
+            yield file
+
+
+@asynccontextmanager
+async def open_file(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[SqliteLog]:
+    """The embedded log, for what only that can do. Raises `FatalError` when the settings name another."""
+    async with SqliteLog.open(log_file(settings), TOPICS, settings.partitions, utc_now, metrics) as log:
         yield log

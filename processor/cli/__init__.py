@@ -8,29 +8,37 @@ because of a conflict, 5 not permitted, 6 far side unreachable.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from pydantic import ValidationError
 
-from processor.cli import (
-    calendars,
-    check,
-    dead_letters,
-    demo,
-    log,
-    post,
-    queues,
-    reconcile,
-    sandbox,
-    serve,
-    tail,
-    topics,
-)
 from processor.errors import ConflictError, FatalError, PoisonError, ProcessorError, RefusedError, RetryableError
 from processor.settings import SettingsError
 
-COMMANDS = (serve, demo, sandbox, tail, post, queues, dead_letters, reconcile, calendars, topics, log, check)
+COMMANDS = (
+    "serve",
+    "demo",
+    "sandbox",
+    "tail",
+    "post",
+    "queues",
+    "dead-letters",
+    "reconcile",
+    "calendars",
+    "topics",
+    "kafka",
+    "log",
+    "forget",
+    "check",
+    "drift",
+    "audit",
+    "openapi",
+    "asyncapi",
+)
+"""In the order of the help; each is a module here, with `_` for `-`, loaded when it is asked for."""
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (SettingsError, 2),
@@ -54,9 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="Settings come from the environment, prefix PROCESSOR_: see docs/configuration.md and `check`.",
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(subparsers)
-    options = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    for name in words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS:
+        import_module(f"processor.cli.{name.replace('-', '_')}").add(subparsers)
+    options = parser.parse_args(words)
+    if arguments is None:
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # both end a command in order
     try:
         return int(options.run(options))
     except KeyboardInterrupt:

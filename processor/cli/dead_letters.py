@@ -25,7 +25,7 @@ def add(subparsers: Any) -> None:
     one.add_argument("id", help="<group>.<topic>.<partition>.<offset>, as list prints it")
     one.set_defaults(run=lambda options: asyncio.run(_show(options)))
     again = actions.add_parser("replay", help="hand them to their group again")
-    again.add_argument("ids", nargs="*", metavar="ID")
+    again.add_argument("ids", nargs="*", metavar="ID", help="as `list` prints them")
     again.add_argument("--all", action="store_true", help="all that were not replayed yet")
     again.add_argument("--dry-run", action="store_true", help="say which, do nothing")
     again.set_defaults(run=lambda options: asyncio.run(_replay(options, again)))

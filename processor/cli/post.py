@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from processor.errors import PoisonError, RefusedError, RetryableError
+from processor.errors import PoisonError, ProcessorError, RefusedError, RetryableError
 from processor.event import instant
 from processor.settings import Settings, load
 from processor.signatures import sign
@@ -48,9 +48,16 @@ async def _post(options: argparse.Namespace) -> int:
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
                 raise RetryableError(f"{url} does not answer: {error}; is the receiver running?") from error
             if answer.status != 202:
-                raise RefusedError(f"{file}: {answer.status} {text}")
+                raise _refused(answer.status, f"{file}: {answer.status} {text}")
             print(text)
     return 0
+
+
+def _refused(status: int, text: str) -> ProcessorError:
+    """By what the sender can do about it."""
+    if status == 429 or status >= 500:
+        return RetryableError(text)
+    return RefusedError(text) if status == 401 else PoisonError(text)
 
 
 def _read(file: Path) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from processor.app import serve
 from processor.app.roles import Role
+from processor.app.serving import serve
 from processor.errors import FatalError
 from processor.settings import SettingsError, load
 

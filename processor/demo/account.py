@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ class Account:
     say: Callable[[str], None]
     looks: int = 0
     said: set[str] = field(default_factory=set)
+    told: str = ""
+    """When the last thing that we told of happened; what we hear of later is told as of then."""
 
     def opening(self) -> None:
         """The addresses, and what is going to happen."""
@@ -58,28 +60,45 @@ class Account:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Say what is new. Raises FatalError when somebody does not answer."""
-        ledger = await self.scene.ask(f"{self.scene.genesys}/_sandbox/ledger")
-        clock = ledger["now"][11:16]
-        for breach in ledger["breaches"]:
-            name = ledger["queues"][breach["queueId"]]["name"]
-            numbers = f"{breach['offered']} offered in the hour, service level {breach['serviceLevel']:.0%}"
-            self._once(f"breach {breach}"[:80], f"  {clock}  BREACH   {name}: {numbers}")
+        """Say what is new, by the contact centre's clock. Raises FatalError when somebody does not answer."""
+        ledger = await self.scene.ask(f"{self.scene.genesys}/_sandbox/summary")
         overview = await self.scene.ask(f"{self.scene.admin}/overview")
-        for decision in reversed(overview["decisions"]):
-            key = f"decision {decision['time']} {decision['action']}"
-            word = WORDS.get(decision["action"], decision["action"])
-            self._once(key, f"  {clock}  {word}  {decision['name'] or decision['queueId']}: {decision['reason']}")
-        for change in ledger["changes"]:
-            self._once(f"change {change}", f"  {change['at'][11:16]}  in Genesys: {_changed(change, ledger)}")
+        clock = ledger["now"]
+        news = sorted(
+            (
+                (max(when, self.told), key, words)
+                for when, key, words in _happened(ledger, overview["decisions"])
+                if key not in self.said
+            ),
+            key=lambda one: one[0],
+        )
+        for when, key, words in news:
+            self.said.add(key)
+            self.told = when
+            self.say(f"  {when[11:16]}  {words}")
         if self.looks % SUMMARY_EVERY == 0:
-            self.say(_numbers(clock, ledger, overview))
+            self.told = max(clock, self.told)
+            self.say(f"  {self.told[11:16]}  {_numbers(ledger, overview)}")
         self.looks += 1
 
     def _once(self, key: str, line: str) -> None:
         if key not in self.said:
             self.said.add(key)
             self.say(line)
+
+
+def _happened(ledger: dict[str, Any], decisions: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """(when, what tells it from the others, words)."""
+    for breach in ledger["breaches"]:
+        name = ledger["queues"][breach["queueId"]]["name"]
+        numbers = f"{breach['offered']} offered in the hour, service level {breach['serviceLevel']:.0%}"
+        yield breach["start"], f"breach {breach['queueId']} {breach['start']}", f"BREACH   {name}: {numbers}"
+    for decision in reversed(decisions):
+        word = WORDS.get(decision["action"], decision["action"])
+        words = f"{word}  {decision['name'] or decision['queueId']}: {decision['reason']}"
+        yield decision["time"], f"decision {decision['time']} {decision['action']}", words
+    for change in ledger["changes"]:
+        yield change["at"], f"change {change}", f"in Genesys: {_changed(change, ledger)}"
 
 
 def _changed(change: dict[str, Any], ledger: dict[str, Any]) -> str:
@@ -90,13 +109,13 @@ def _changed(change: dict[str, Any], ledger: dict[str, Any]) -> str:
     )
 
 
-def _numbers(clock: str, ledger: dict[str, Any], overview: dict[str, Any]) -> str:
+def _numbers(ledger: dict[str, Any], overview: dict[str, Any]) -> str:
     counts = overview["counts"]
     email = next((queue for queue in ledger["queues"].values() if queue["name"] == "Email Support"), None)
     level = f"{email['serviceLevel']:.0%}" if email and email["serviceLevel"] is not None else "-"
     state = f"Email Support {email['offered']}/h, {level}, {email['waiting']} waiting" if email else ""
     lag = sum(group["lag"] for group in overview["groups"])
     return (
-        f"  {clock}  {counts['received']} in, {counts['published']} clean, {counts['effects']} effects, "
+        f"{counts['received']} in, {counts['published']} clean, {counts['effects']} effects, "
         f"{lag} in work   |   {state}"
     )

@@ -81,6 +81,13 @@ class Subscription(Protocol):
         """
         ...
 
+    async def reached(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+        """These next offsets, moved past what holds no record: some logs keep marks of their own between records.
+
+        To be compared with `EventLog.bounds`: nothing is left when they are equal.
+        """
+        ...
+
 
 class EventLog(Protocol):
     """Partitioned topics. Every topic has `partitions` partitions; a key's is `partition_of` it."""
@@ -98,9 +105,11 @@ class EventLog(Protocol):
         ...
 
     def subscribe(
-        self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke
+        self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke, *, pure: bool = True
     ) -> AbstractAsyncContextManager[Subscription]:
         """Join `group` on `topic` (one topic a group), from its committed offsets or the beginning.
+
+        `pure` False: the group never commits messages together with offsets, which costs some logs less.
 
         Raises `FatalError` where the group allows one member only and another process is it.
         """

@@ -10,20 +10,22 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from processor.errors import ConflictError, RetryableError
+from processor.errors import ConflictError, FatalError, RetryableError
 from processor.eventlog import EventLog, Message, OnAssign, OnRevoke, Record, Topic
 from processor.eventlog.lease import Lease
 from processor.eventlog.sqlite_commits import Commits
 from processor.eventlog.sqlite_compaction import Compaction
+from processor.eventlog.sqlite_erasure import Erasure, Reduce, empty_write_ahead
 from processor.eventlog.sqlite_reader import Reader, page
 from processor.eventlog.sqlite_schema import PARTITION_BITS, connect, prepare, reason
 from processor.eventlog.sqlite_subscription import SqliteSubscription
+from processor.telemetry import Metrics
 
 logger = logging.getLogger("processor.eventlog")
 
@@ -31,16 +33,22 @@ logger = logging.getLogger("processor.eventlog")
 class SqliteLog(EventLog):
     """Use `open`."""
 
-    def __init__(self, path: Path, topics: Sequence[Topic], commits: Commits, reader: Reader) -> None:
+    def __init__(self, path: Path, topics: Sequence[Topic], commits: Commits, reader: Reader, metrics: Metrics) -> None:
         self._path = path
         self._topics = topics
         self._commits = commits
         self._reader = reader
+        self._metrics = metrics
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, path: Path, topics: Sequence[Topic], partitions: int, now: Callable[[], datetime]
+        cls,
+        path: Path,
+        topics: Sequence[Topic],
+        partitions: int,
+        now: Callable[[], datetime],
+        metrics: Metrics | None = None,
     ) -> AsyncIterator[SqliteLog]:
         """Make the file where it is missing; its two threads live as long as the context.
 
@@ -48,12 +56,14 @@ class SqliteLog(EventLog):
         `FatalError` when the file is not this log (other partition count, newer schema, damaged).
         """
         numbers = await asyncio.to_thread(prepare, path, [topic.name for topic in topics], partitions)
-        commits = Commits(path, numbers, partitions, now)
+        metrics = metrics or Metrics.build()
+        _measure(path, metrics)
         reader = Reader(path, asyncio.get_running_loop())
+        commits = Commits(path, numbers, partitions, now, release=reader.let_go, metrics=metrics)
         reader.start()
         try:
             await commits.start()
-            yield cls(path, topics, commits, reader)
+            yield cls(path, topics, commits, reader, metrics)
         finally:
             try:
                 await commits.stop()
@@ -72,7 +82,13 @@ class SqliteLog(EventLog):
 
     @asynccontextmanager
     async def subscribe(
-        self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke
+        self,
+        topic: str,
+        group: str,
+        on_assign: OnAssign,
+        on_revoke: OnRevoke,
+        *,
+        pure: bool = True,  # noqa: ARG002 - for logs where the difference costs something
     ) -> AsyncIterator[SqliteSubscription]:
         """All partitions are assigned before this returns, and revoked at the end of the context.
 
@@ -136,16 +152,54 @@ class SqliteLog(EventLog):
         """A real write when the last one is more than a second ago, and a look at the free space."""
         await self._commits.check()
 
-    async def compact(self, now: datetime) -> int:
+    async def compact(self, now: datetime, most_bytes: int = 0) -> int:
         """Remove what the topics no longer promise, in short transactions; how many records that were.
 
-        Freed pages are used again; the file does not shrink.
+        Freed pages are used again; the file does not shrink. When more than `most_bytes` are still
+        in use (0 = no limit), records that are kept for a time go earlier, those of the last 25
+        hours and those that a group has not read excepted.
         """
-        return await Compaction(self._commits, self._reader).run(self._topics, now)
+        compaction = Compaction(self._commits, self._reader, self._metrics)
+        removed = await compaction.run(self._topics, now)
+        return removed + (await compaction.shrink(self._topics, now, most_bytes) if most_bytes else 0)
+
+    async def behind(self, key: str) -> Mapping[str, str]:
+        """By group its topic: who has not finished with the partitions in which this key lies."""
+        return await Erasure(self._commits, self._reader, key).behind(self._topics)
+
+    async def erase(self, key: str, reduce: Mapping[str, Reduce], spare: Collection[str] = ()) -> Mapping[str, int]:
+        """Remove every record of this key, its bytes overwritten; by topic how many that were.
+
+        Of the topics in `reduce` what that returns stays; of those in `spare` the newest record.
+        """
+        erased = await Erasure(self._commits, self._reader, key).run(self._topics, reduce, spare)
+        await asyncio.to_thread(empty_write_ahead, self._path)
+        return erased
+
+    def held(self, group: str) -> bool:
+        """Whether some process is the group's member now."""
+        try:
+            Lease(self._path, group).release()
+        except FatalError:
+            return True
+        return False
 
     async def backup(self, file: Path) -> None:
         """Copy the log as it is at one moment, while it runs. Raises `ConflictError` when `file` exists."""
         await asyncio.to_thread(_copy, self._path, file)
+
+
+def _measure(path: Path, metrics: Metrics) -> None:
+    """The sizes are looked up when somebody asks for the metrics."""
+    for name, file in (("database", path), ("write-ahead", path.with_name(f"{path.name}-wal"))):
+        metrics.log_size_bytes.labels(name).set_function(partial(_size, file))
+
+
+def _size(file: Path) -> float:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _copy(path: Path, file: Path) -> None:

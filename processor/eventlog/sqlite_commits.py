@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from processor.eventlog.partitions import partition_of
 from processor.eventlog.sqlite_reader import moment
 from processor.eventlog.sqlite_schema import OFFSET_BITS, OFFSET_MASK, PARTITION_BITS, free_space, slot_of
 from processor.eventlog.sqlite_writer import Batch, Row, Work, Writer
+from processor.telemetry import Metrics
 
 HAND_OVER_AT = 32
 """Not all senders in one batch: the loop answers some while the disk takes the others."""
@@ -46,12 +48,24 @@ class Listener(Protocol):
 class Commits:
     """Takes messages and offsets, gives them to the writer once a turn of the loop, and keeps the ends."""
 
-    def __init__(self, path: Path, topics: Mapping[str, int], partitions: int, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        topics: Mapping[str, int],
+        partitions: int,
+        now: Callable[[], datetime],
+        *,
+        release: Callable[[], None],
+        metrics: Metrics,
+    ) -> None:
+        """`release`: as the writer wants it."""
         self.partitions = partitions
         self._path = path
         self._topics = topics
         self._loop = asyncio.get_running_loop()
-        self._writer = Writer(path, now, self._loop, self._report)
+        self._writer = Writer(path, now, self._loop, self._report, release)
+        self._metrics = metrics
+        self._lost = ""
         self._waiting: list[Work] = []
         self._waiting_bytes = 0
         self._ends: dict[int, tuple[int, int]] = {}
@@ -83,6 +97,11 @@ class Commits:
     def ends(self, slot: int) -> tuple[int, int]:
         """The first offset still kept and the next one, as far as this process knows by now."""
         return self._ends[slot]
+
+    def complain(self) -> None:
+        """Raise `FatalError` when the file has lost what was acknowledged: those who remember more must start anew."""
+        if self._lost:
+            raise FatalError(self._lost)
 
     def listen(self, topic: str, listener: Listener) -> None:
         """From the next commit on."""
@@ -153,6 +172,8 @@ class Commits:
         if batch.ends is not None:
             self._ends = dict(batch.ends)
             self._known.set()
+        if batch.lost:
+            self._lost = str(batch.error)
         if batch.error is None:
             self._take_over(batch)
         self._wake(batch)
@@ -164,8 +185,19 @@ class Commits:
                 work.done.set_exception(batch.error)
             else:
                 work.done.set_result(None)
-        if batch.works and batch.error is None:
-            self._last_success = self._loop.time()
+        if batch.works:
+            self._count(batch)
+            self._last_success = -CHECKED_FOR_SECONDS if batch.error else self._loop.time()
+
+    def _count(self, batch: Batch) -> None:
+        metrics = self._metrics
+        metrics.append_seconds.observe(batch.seconds)
+        metrics.log_pending_bytes.set(self._waiting_bytes)
+        if batch.error is not None:
+            metrics.append_failures.labels(batch.cause).inc()
+            return
+        for topic, count in Counter([m.topic for work in batch.works for _, _, m in work.rows]).items():
+            metrics.append_records.labels(topic).inc(count)
 
     def _take_over(self, batch: Batch) -> None:
         ends = self._ends
@@ -183,7 +215,7 @@ class Commits:
                     listener.offer(record)
 
     def _wake(self, batch: Batch) -> None:
-        if batch.ends is None:
+        if batch.ends is None and not batch.lost:
             topics = {message.topic for work in batch.works for _, _, message in work.rows}
         else:
             topics = set(self._listeners)

@@ -6,6 +6,7 @@ it has only removed what could go; the next run finds the rest.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,10 +17,16 @@ import orjson
 from processor.eventlog import Topic
 from processor.eventlog.sqlite_commits import Commits
 from processor.eventlog.sqlite_reader import Reader
-from processor.eventlog.sqlite_schema import OFFSET_MASK, first_id
+from processor.eventlog.sqlite_schema import OFFSET_MASK, PARTITION_BITS, first_id
+from processor.telemetry import Metrics
+
+logger = logging.getLogger("processor.eventlog")
 
 COMPACTION_LAG = timedelta(hours=25)
 """Senders retry for 24 hours: until then every id must be found again."""
+
+SHARES = (0.75, 0.5, 0.25, 0.1, 0.0)
+"""Of their time, when the log is larger than it may be."""
 
 PAGE = 1_000
 ENTRIES = """SELECT json_group_array(json_array(id, timestamp, key, value IS NULL))
@@ -28,6 +35,8 @@ CLEANED = "SELECT cleaned FROM partitions WHERE slot = ?"
 DELETE = "DELETE FROM records WHERE id IN (SELECT value FROM json_each(?))"
 SET_START = """UPDATE partitions SET start = coalesce(
     (SELECT min(id) & ? FROM records WHERE id >= ? AND id < ?), next) WHERE slot = ?"""
+READ = """SELECT count(DISTINCT consumers), count(DISTINCT consumers) FILTER (WHERE slot = ?),
+    min(next) FILTER (WHERE slot = ?) FROM offsets WHERE slot >= ? AND slot < ?"""
 SET_CLEANED = "UPDATE partitions SET cleaned = ? WHERE slot = ?"
 
 Entry = tuple[int, int, str, int]
@@ -37,30 +46,64 @@ Entry = tuple[int, int, str, int]
 class Compaction:
     """One run over all topics; two at once would only do the same work twice."""
 
-    def __init__(self, commits: Commits, reader: Reader) -> None:
+    def __init__(self, commits: Commits, reader: Reader, metrics: Metrics) -> None:
         self._commits = commits
         self._reader = reader
+        self._metrics = metrics
 
     async def run(self, topics: Sequence[Topic], now: datetime) -> int:
         """How many records went."""
-        removed = 0
+        total = 0
         for topic in topics:
             for partition in range(self._commits.partitions):
-                slot = self._commits.slot(topic.name, partition)
-                if topic.compact:
-                    removed += await self._by_key(slot, _milliseconds(now - COMPACTION_LAG))
-                elif topic.retention is not None:
-                    removed += await self._by_age(slot, _milliseconds(now - topic.retention))
-        return removed
+                removed = await self._partition(topic, self._commits.slot(topic.name, partition), now)
+                if removed:
+                    self._metrics.log_removed.labels(topic.name).inc(removed)
+                total += removed
+        return total
 
-    async def _by_age(self, slot: int, before: int) -> int:
+    async def shrink(self, topics: Sequence[Topic], now: datetime, most_bytes: int) -> int:
+        """How many records went before their time, since all that is kept takes more than `most_bytes`.
+
+        All topics that keep records for a time give up the same share of it. What a group has not
+        read stays, and what is younger than 25 hours.
+        """
+        total = 0
+        for share in SHARES:
+            if await self._reader.ask(_used) <= most_bytes:
+                return total
+            for topic in topics:
+                if topic.compact or topic.retention is None:
+                    continue
+                before = _milliseconds(now - max(COMPACTION_LAG, topic.retention * share))
+                for partition in range(self._commits.partitions):
+                    slot = self._commits.slot(topic.name, partition)
+                    removed = await self._by_age(slot, before, await self._reader.ask(partial(_read, slot=slot)))
+                    if removed:
+                        self._metrics.log_removed.labels(topic.name).inc(removed)
+                    total += removed
+        used = await self._reader.ask(_used)
+        if used > most_bytes:
+            logger.warning("log-over-its-size", extra={"bytes": used, "most": most_bytes})
+        return total
+
+    async def _partition(self, topic: Topic, slot: int, now: datetime) -> int:
+        if topic.compact:
+            return await self._by_key(slot, _milliseconds(now - COMPACTION_LAG))
+        if topic.retention is not None:
+            return await self._by_age(slot, _milliseconds(now - topic.retention))
+        return 0
+
+    async def _by_age(self, slot: int, before: int, until: int | None = None) -> int:
         removed = 0
         while True:
             start, end = self._commits.ends(slot)
+            if until is not None:
+                end = max(start, min(end, until))
             entries = await self._entries(slot, start, end)
             old = [row for row, timestamp, _, _ in entries if timestamp < before]
             if old:
-                await self._commits.write(action=partial(_delete, slot=slot, rows=old))
+                await self._commits.write(action=partial(delete, slot=slot, rows=old))
                 removed += len(old)
             if len(old) < PAGE:
                 return removed
@@ -90,7 +133,7 @@ class Compaction:
                 if key in newest and (row < newest[key] or (tombstone and row == newest[key]))
             ]
             if rows:
-                await self._commits.write(action=partial(_delete, slot=slot, rows=rows))
+                await self._commits.write(action=partial(delete, slot=slot, rows=rows))
                 removed += len(rows)
             position = (entries[-1][0] & OFFSET_MASK) + 1
         return removed
@@ -109,6 +152,21 @@ class Compaction:
         return await self._reader.ask(call)
 
 
+def _used(connection: sqlite3.Connection) -> int:
+    """Bytes of the file that hold something: the free pages are used again."""
+    (pages,), (free,), (size,) = [
+        connection.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "freelist_count", "page_size")
+    ]
+    return int((pages - free) * size)
+
+
+def _read(connection: sqlite3.Connection, slot: int) -> int | None:
+    """Up to where every group of the topic has read the partition; None when the topic has no group."""
+    low = slot >> PARTITION_BITS << PARTITION_BITS
+    (groups, here, following) = connection.execute(READ, (slot, slot, low, low + (1 << PARTITION_BITS))).fetchone()
+    return None if not groups else following if groups == here else 0
+
+
 def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
@@ -118,7 +176,8 @@ def _one(connection: sqlite3.Connection, query: str, slot: int) -> int:
     return int(value)
 
 
-def _delete(connection: sqlite3.Connection, slot: int, rows: Sequence[int]) -> None:
+def delete(connection: sqlite3.Connection, slot: int, rows: Sequence[int]) -> None:
+    """Rows of one slot, whose start moves up when they were its first."""
     connection.execute(DELETE, (orjson.dumps(rows).decode(),))
     connection.execute(SET_START, (OFFSET_MASK, first_id(slot), first_id(slot + 1), slot))
 

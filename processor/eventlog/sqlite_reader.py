@@ -25,6 +25,7 @@ from processor.eventlog.sqlite_schema import OFFSET_MASK, connect, first_id, rea
 T = TypeVar("T")
 
 PAGE_RECORDS = 500
+CLOSE_SECONDS = 5
 PAGE_BYTES = 1024 * 1024
 SIZES = """SELECT json_group_array(json_array(id, length(headers) + coalesce(length(value), 0)))
     FROM (SELECT id, headers, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)"""
@@ -70,6 +71,17 @@ class Reader:
                 self._tell(done, answer)
 
         self._queue.put(task)
+
+    def let_go(self) -> None:
+        """From another thread: close the connection; returns when that is done. The next call opens it anew."""
+        closed = threading.Event()
+
+        def task() -> None:
+            self._close()
+            closed.set()
+
+        self._queue.put(task)
+        closed.wait(CLOSE_SECONDS)
 
     async def ask(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """`submit` for those who wait. Raises `RetryableError`."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from processor.errors import FatalError, RetryableError
+from processor.eventlog.sqlite_guard import Trouble
 
-SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47454E50
 PARTITION_BITS = 10
 OFFSET_BITS = 40
@@ -32,7 +32,7 @@ PRAGMA cache_size = -16000;
 PRAGMA temp_store = MEMORY;
 """
 
-TABLES = """
+FIRST_TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS topics (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS partitions (slot INTEGER PRIMARY KEY, start INTEGER NOT NULL DEFAULT 0,
@@ -48,6 +48,21 @@ CREATE VIEW IF NOT EXISTS log AS SELECT topics.name AS topic,
     FROM records JOIN topics ON topics.number = id >> 50
 """
 """`cleaned`: up to where compaction has looked. The view is for a person with the sqlite3 shell."""
+
+Step = Callable[[sqlite3.Connection], None]
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for statement in FIRST_TABLES.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+STEPS: tuple[Step, ...] = (_make_tables,)
+"""The n-th makes schema n of schema n - 1. Never change one that was released: add one. All that a file lacks run in
+one transaction, before anything else is done with it, so that a kill leaves the old schema or the new."""
+
+SCHEMA_VERSION = len(STEPS)
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space, the log goes on by itself",
@@ -74,13 +89,18 @@ def first_id(slot: int) -> int:
 
 def reason(path: Path, error: Exception) -> str:
     """What happened to the file, and what a person can do about it."""
+    if isinstance(error, Trouble):
+        return f"event log {path}: {error}"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return f"event log {path}: {_REASONS.get(code, 'it did not take the request')} ({error})"
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection for one thread at a time, in autocommit. Raises sqlite3.Error."""
-    connection = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    """A connection for one thread at a time, in autocommit; makes no file. Raises sqlite3.Error."""
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        address, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True
+    )
     try:
         connection.executescript(PRAGMAS)
     except sqlite3.Error:
@@ -91,14 +111,17 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def free_space(path: Path) -> None:
     """Raise `RetryableError` when the disk is as good as full: a small write might still find room in the WAL."""
-    disk = os.statvfs(path.parent)
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError as error:
+        raise RetryableError(reason(path, error)) from error
     left = disk.f_bavail * disk.f_frsize
     if left < LEAST_FREE_BYTES:
         raise RetryableError(f"event log {path}: only {left // 1024} KiB are left on its disk: free some space")
 
 
-def prepare(path: Path, topics: Sequence[str], partitions: int) -> Mapping[str, int]:
-    """Make the file or check that it is ours, and return the number of each topic.
+def prepare(path: Path, topics: Sequence[str], partitions: int, steps: Sequence[Step] = STEPS) -> Mapping[str, int]:
+    """Make the file, or check that it is ours and bring its schema up to date; returns the number of each topic.
 
     Raises `FatalError` when it is not: other partition count, newer schema, no log at all.
     """
@@ -112,7 +135,7 @@ def prepare(path: Path, topics: Sequence[str], partitions: int) -> Mapping[str, 
         raise FatalError(reason(path, error)) from error
     try:
         connection.execute("BEGIN IMMEDIATE")
-        _check_version(connection, path)
+        _migrate(connection, path, steps)
         _check_partitions(connection, path, partitions)
         numbers = _number_topics(connection, topics, partitions)
         connection.execute("COMMIT")
@@ -135,23 +158,21 @@ def _connect_patiently(path: Path) -> sqlite3.Connection:
             time.sleep(0.02)
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step]) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and tables:
         raise FatalError(f"{path} is a database of another program: name another file in PROCESSOR_LOG")
-    if version > SCHEMA_VERSION:
+    if version > len(steps):
         raise FatalError(
-            f"event log {path} was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}): "
+            f"event log {path} was written by a newer version (schema {version}, this one knows {len(steps)}): "
             "run that version, or name another file in PROCESSOR_LOG"
         )
-    if version == SCHEMA_VERSION:
-        return
-    for statement in TABLES.split(";\n"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    for step in steps[version:]:
+        step(connection)
+    if version < len(steps):
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
 
 
 def _check_partitions(connection: sqlite3.Connection, path: Path, partitions: int) -> None:

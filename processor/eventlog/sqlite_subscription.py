@@ -114,6 +114,10 @@ class SqliteSubscription:
         if places or messages:
             await self._commits.write(messages, places)
 
+    async def reached(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+        """Every offset is a record."""
+        return positions
+
     def offer(self, record: Record) -> None:
         """Keep it when it is the next one and there is room; otherwise it will be read."""
         part = self._parts[record.partition]
@@ -127,6 +131,7 @@ class SqliteSubscription:
     def _complain(self) -> None:
         if self._closed:
             raise Revoked(f"{self._group} no longer holds {self._topic}")
+        self._commits.complain()
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure

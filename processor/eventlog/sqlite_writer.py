@@ -11,7 +11,8 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,11 +22,16 @@ import orjson
 
 from processor.errors import RetryableError
 from processor.eventlog import Message
-from processor.eventlog.sqlite_schema import OFFSET_BITS, connect, reason
+from processor.eventlog.sqlite_guard import Lost, Trouble
+from processor.eventlog.sqlite_hold import Ends, Hold, ends
+from processor.eventlog.sqlite_schema import OFFSET_BITS, reason
 
 logger = logging.getLogger("processor.eventlog")
 
 WATCH_SECONDS = 0.05
+QUIET_TURNS = 5
+"""After so many looks without work the write-ahead file is copied down: what lies in one file only is soon nothing."""
+
 MOST_IN_A_BATCH = 2_000
 ROWS_IN_A_STATEMENT = (64, 16, 4, 1)
 INSERTS = {
@@ -37,9 +43,6 @@ SET_NEXT = """INSERT INTO partitions (slot, next) SELECT CAST(key AS INTEGER), v
 SET_OFFSETS = """INSERT INTO offsets (consumers, slot, next)
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
     ON CONFLICT DO UPDATE SET next = max(next, excluded.next)"""
-
-Ends = Mapping[int, tuple[int, int]]
-"""By slot: the first offset still kept, and the next one."""
 
 Row = tuple[int, bytes, Message]
 """Slot, encoded headers, and the message itself."""
@@ -64,7 +67,12 @@ class Batch:
     timestamp: int = 0
     ids: list[int] = field(default_factory=list)
     ends: Ends | None = None
+    seconds: float = 0
     error: RetryableError | None = None
+    cause: str = ""
+    """The error in one word, for the metric."""
+    lost: bool = False
+    """Nothing will ever be taken again: the process must start anew."""
 
 
 class Writer:
@@ -76,15 +84,17 @@ class Writer:
         now: Callable[[], datetime],
         loop: asyncio.AbstractEventLoop,
         report: Callable[[Batch], None],
+        release: Callable[[], None],
     ) -> None:
+        """`release` closes the other connections of this process; called in the writer's thread."""
         self._path = path
         self._now = now
         self._loop = loop
         self._report = report
+        self._hold = Hold(path, release)
         self._queue: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
-        self._connection: sqlite3.Connection | None = None
-        self._next: dict[int, int] = {}
-        self._seen = -1
+        self._quiet = 0
+        self._dirty = True
         self._thread = threading.Thread(target=self._run, name="eventlog-writer", daemon=True)
 
     def start(self) -> None:
@@ -112,8 +122,7 @@ class Writer:
             going, batch = self._collect(works)
             if batch:
                 self._tell(self._write(batch))
-        if self._connection is not None:
-            self._connection.close()
+        self._hold.close()
 
     def _collect(self, works: list[Work] | None) -> tuple[bool, list[Work]]:
         """All that waits now: an fsync costs the same for one and for many."""
@@ -130,22 +139,29 @@ class Writer:
 
     def _write(self, works: list[Work]) -> Batch:
         batch = Batch(works)
+        began = time.perf_counter()
+        self._quiet, self._dirty = 0, True
         try:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            batch.ends = self._foreign(connection)
-            following = dict(self._next)
+            connection = self._hold.begin()
+            batch.ends = self._hold.foreign()
+            following = dict(self._hold.next)
             self._insert(connection, batch, following)
             connection.execute("COMMIT")
-            self._next = following
+            self._hold.next = following
         except Exception as error:
-            if not isinstance(error, sqlite3.Error):
+            if not isinstance(error, sqlite3.Error | OSError | Trouble):
                 logger.exception("eventlog-writer")
-            batch.error = RetryableError(reason(self._path, error))
             batch.ids.clear()
             batch.ends = None
-            self._forget()
+            self._fail(batch, error)
+        batch.seconds = time.perf_counter() - began
         return batch
+
+    def _fail(self, batch: Batch, error: Exception) -> None:
+        batch.error = RetryableError(reason(self._path, error))
+        batch.cause = getattr(error, "sqlite_errorname", type(error).__name__)
+        batch.lost = isinstance(error, Lost)
+        self._hold.forget(error)
 
     def _insert(self, connection: sqlite3.Connection, batch: Batch, following: dict[int, int]) -> None:
         batch.timestamp = int(self._now().timestamp() * 1000)
@@ -169,40 +185,21 @@ class Writer:
         for action in actions:
             action(connection)
         if actions:
-            batch.ends = _ends(connection)
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = connect(self._path)
-            self._seen = -1
-        return self._connection
-
-    def _foreign(self, connection: sqlite3.Connection) -> Ends | None:
-        """All ends, when another process has written since we last looked."""
-        (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if version == self._seen:
-            return None
-        ends = _ends(connection)
-        self._seen = version
-        self._next = {slot: following for slot, (_, following) in ends.items()}
-        return ends
+            batch.ends = ends(connection)
 
     def _watch(self) -> None:
+        batch = Batch(())
         try:
-            ends = self._foreign(self._open())
-        except sqlite3.Error as error:
-            logger.warning("eventlog-unreadable", extra={"reason": reason(self._path, error)})
-            self._forget()
-            return
-        if ends is not None:
-            self._tell(Batch((), ends=ends))
-
-    def _forget(self) -> None:
-        """After any error: a fresh connection, which looks at the file again."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
+            batch.ends = self._hold.foreign()
+            self._quiet += 1
+            if self._dirty and self._quiet >= QUIET_TURNS:
+                self._dirty = not self._hold.copy_down()
+        except (sqlite3.Error, OSError, Trouble) as error:
+            self._fail(batch, error)
+            batch.ends = None
+            logger.warning("eventlog-unreadable", extra={"reason": str(batch.error)})
+        if batch.ends is not None or batch.lost:
+            self._tell(batch)
 
     def _tell(self, batch: Batch) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -219,8 +216,3 @@ def _insert_rows(connection: sqlite3.Connection, values: list[object]) -> None:
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-def _ends(connection: sqlite3.Connection) -> Ends:
-    (answer,) = connection.execute("SELECT json_group_array(json_array(slot, start, next)) FROM partitions").fetchone()
-    return {slot: (start, following) for slot, start, following in orjson.loads(answer)}

@@ -73,6 +73,8 @@ class Settings(BaseModel):
     """Where events are kept: `sqlite:///FILE`, or `kafka://host:port,host:port`."""
     partitions: int = Field(default=12, ge=1, le=1000)
     """Partitions of every topic, fixed when the topics are made."""
+    log_max_bytes: int = Field(default=0, ge=0)
+    """When the embedded log holds more, its oldest records go early, down to the last 25 hours; 0 sets no limit."""
     spool: str | None = None
     """`sqlite:///FILE`: keeps accepted events while Kafka does not take them (Kafka only)."""
 

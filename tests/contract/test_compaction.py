@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from processor.eventlog import Message
+from processor.eventlog import sqlite_compaction as compaction_module
 from processor.eventlog.sqlite import SqliteLog
 from tests.contract.filelog import Clock, content, no_offsets, nothing, open_log, rows, state
 
@@ -102,3 +103,47 @@ async def test_appends_pass_while_it_runs(file):
                 await log.append([state("new", "y")])
         assert running.result() == 4_995
         assert len(await rows(log, "states")) == 15
+
+
+async def used(log: SqliteLog) -> int:
+    return await log._reader.ask(compaction_module._used)
+
+
+async def test_a_log_that_is_too_large_gives_up_its_oldest_records_early(file):
+    async with clocked(file) as (log, clock):
+        for _ in range(6):
+            await log.append([Message("things", "a", b"x" * 10_000) for _ in range(20)])
+            await log.append([Message("kept", "a", b"x" * 10_000) for _ in range(2)])
+            clock.moment += timedelta(days=1)
+        full = await used(log)
+        assert await log.compact(clock.moment, full) == 0
+        assert await log.compact(clock.moment, full * 6 // 10) == 60
+        assert await used(log) <= full * 6 // 10
+        assert len(await rows(log, "kept")) == 12
+        assert await log.compact(clock.moment, 1) == 40
+        assert len(await rows(log, "things")) == 20  # those of the last 25 hours
+
+
+async def test_what_a_group_has_not_read_is_not_given_up(file):
+    async with clocked(file) as (log, clock), log.subscribe("things", "readers", nothing, no_offsets) as subscription:
+        await log.append([Message("things", "a", b"x" * 10_000) for _ in range(20)])
+        clock.moment += timedelta(days=3)
+        await subscription.commit({0: 5})
+        assert await log.compact(clock.moment, 1) == 5
+        await subscription.commit({0: 20})
+        assert await log.compact(clock.moment, 1) == 15
+
+
+async def test_freed_space_is_used_again(file):
+    async with clocked(file) as (log, clock):
+        for _ in range(3):
+            await log.append([Message("things", "a", b"x" * 10_000) for _ in range(50)])
+            clock.moment += timedelta(days=4)
+        await log.compact(clock.moment)
+        before = (await log._reader.ask(lambda connection: connection.execute("PRAGMA page_count").fetchone()))[0]
+        for _ in range(10):
+            clock.moment += timedelta(days=4)
+            await log.append([Message("things", "a", b"x" * 10_000) for _ in range(50)])
+            await log.compact(clock.moment)
+        after = (await log._reader.ask(lambda connection: connection.execute("PRAGMA page_count").fetchone()))[0]
+        assert after <= before * 1.1

@@ -165,18 +165,18 @@ def test_the_wfm_verifies_and_checks(body: dict[str, Any], change: dict[str, str
 
 
 async def test_the_wfm_goes_down_and_comes_back_on_its_port() -> None:
-    async def post(sandbox: Sandbox) -> int:
-        headers, raw = signed({"events": [event("e", "0-1", 1)]})
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{sandbox.wfm_url}/events", data=raw, headers=headers) as answer,
-        ):
-            return answer.status
-
     async with (
         running(Options(port=0, wfm_port=0, quiet=True)) as sandbox,
         aiohttp.ClientSession(sandbox.genesys_url) as control,
+        aiohttp.ClientSession() as caller,
     ):
+
+        async def post(sandbox: Sandbox) -> int:
+            headers, raw = signed({"events": [event("e", "0-1", 1)]})
+            async with caller.post(f"{sandbox.wfm_url}/events", data=raw, headers=headers) as answer:
+                return answer.status
+
+        assert await post(sandbox) == 200, "its connection is kept alive, and must not outlive the outage's beginning"
         await control.post("/_sandbox/down", json={"part": "wfm", "down": True})
         with pytest.raises(aiohttp.ClientConnectorError):
             await post(sandbox)

@@ -44,8 +44,10 @@ async def test_202_comes_only_after_the_append() -> None:
         await to.log.waiting.wait()
         assert not post.done()
         assert not to.log.messages
+        assert to.count("processor_posts_in_flight") == 1
         to.log.gate.set()
         assert (await post)[0] == 202
+        assert to.count("processor_posts_in_flight") == 0
         assert to.log.messages
 
 

@@ -61,7 +61,7 @@ class MemoryLog(EventLog):
 
     @asynccontextmanager
     async def subscribe(
-        self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke
+        self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke, *, pure: bool = True
     ) -> AsyncIterator[Subscription]:
         everything = range(self._partitions)
         await on_assign(everything)
@@ -131,6 +131,9 @@ class MemorySubscription:
         for record in found:
             self._positions[record.partition] = record.offset + 1
         return found
+
+    async def reached(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+        return positions
 
     def rewind(self, partitions: Sequence[int]) -> None:
         self._positions |= {p: self._committed.get(p, 0) for p in partitions}

@@ -103,6 +103,7 @@ async def test_an_audit_tells_the_presence_as_display_text(desk: Desk):
 
 
 async def test_a_callback_with_local_time_and_zone(desk: Desk):
+    desk.now = at("2026-07-09T13:00:05Z")
     body = {
         "event": "presence:updated",
         "userId": "u-1",
@@ -116,6 +117,7 @@ async def test_a_callback_with_local_time_and_zone(desk: Desk):
 
 
 async def test_a_zone_that_nobody_knows_counts_as_utc_and_is_not_trusted(desk: Desk):
+    desk.now = at("2026-07-09T13:00:05Z")
     body = {
         "event": "presence:updated",
         "userId": "u-1",

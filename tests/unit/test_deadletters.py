@@ -122,7 +122,7 @@ def test_no_caller_can_stop_us_with_junk(outcomes: str) -> None:
 async def test_unknown_ids_are_refused_and_nothing_is_asked_for() -> None:
     log = MemoryLog()
     await log.append([letter(RetryableError("x"), Outcome.EXHAUSTED)])
-    with pytest.raises(RefusedError, match=r"no dead letter normalise\.genesys\.raw\.3\.42"):
+    with pytest.raises(PoisonError, match=r"no dead letter normalise\.genesys\.raw\.3\.42"):
         await replay(log, ["normalise.genesys.raw.3.41", "normalise.genesys.raw.3.42"])
     assert log.all("genesys.replays") == []
     assert (await show(log, "normalise.genesys.raw.3.41")).value == b'{"a":1}'

@@ -186,3 +186,9 @@ async def test_an_older_record_that_comes_late_does_not_turn_the_decisions_clock
     late = volume(75).model_copy(update={"time": START})
     (second,) = await hear(loop, queue(90, at=70), late)
     assert (second.action, second.time) == ("stand-back", first.time)
+
+
+async def test_an_adjusted_queue_to_which_nothing_comes_any_more_is_restored() -> None:
+    loop = await feedback()
+    silence = [volume(minute, offered=0, level=None) for minute in (61, 66)]
+    assert actions(await hear(loop, queue(60), volume(60), *silence)) == ["adjust", "restore"]

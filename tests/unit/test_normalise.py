@@ -9,7 +9,7 @@ import pytest
 
 from handlers.events import PresenceUpdated, QueueUpdated, VolumeUpdated
 from processor.errors import PoisonError
-from tests.unit.normalisedesk import AGENT, Desk, clean, event_bridge, fate, lookups, presence
+from tests.unit.normalisedesk import AGENT, NOW, Desk, clean, event_bridge, fate, lookups, presence
 
 EARLY, LATE = "2026-03-09T13:00:00.000Z", "2026-03-09T13:05:00.000Z"
 
@@ -225,7 +225,7 @@ async def test_what_is_for_nobody_is_ignored(desk: Desk, frame: dict[str, object
 async def test_memory_of_a_busy_queue_is_bounded(desk: Desk):
     row = None
     for number in range(120):
-        at = desk.now + timedelta(minutes=30 * number)
+        at = desk.now = NOW + timedelta(minutes=30 * number)
         interval = f"{at.isoformat()}/{(at + timedelta(minutes=30)).isoformat()}"
         body = {
             "group": {"mediaType": "email"},

@@ -66,3 +66,13 @@ def test_the_window_keeps_the_newest_word_of_an_interval_and_forgets_what_is_old
 def test_the_selection_bounds_what_the_loop_may_touch(words: tuple[str, ...], covered: bool) -> None:
     known: QueueUpdated = queue(60).model_copy(update={"division_id": "d-1"})
     assert Selection.parse(words).covers(known, "email") is covered
+
+
+def test_an_hour_in_which_nothing_came_needs_no_service_level() -> None:
+    (hour,) = hours([volume(60, offered=0, level=None)])
+    assert (hour.offered, judge(Rule(), hour, 60, adjusted=True)) == (0, Verdict.RECOVERED)
+
+
+def test_a_silent_half_hour_counts_for_nothing_in_the_hours_level() -> None:
+    (hour,) = hours([volume(30, span=30), volume(60, offered=0, level=None, target=None, span=30)])
+    assert (hour.offered, hour.service_level, hour.target_seconds) == (600, 0.7, 60)

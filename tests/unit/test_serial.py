@@ -281,3 +281,13 @@ async def test_progress_tells_lag_and_life() -> None:
     assert progress.committed
     assert progress.alive(progress.beat + timedelta(seconds=30), timedelta(seconds=60))
     assert not progress.alive(progress.beat + timedelta(seconds=90), timedelta(seconds=60))
+
+
+async def test_what_was_committed_is_observed_once_though_commits_and_folds_fail() -> None:
+    log, seen = MemoryLog(), []
+    await put(log, [*FACTS[:50], fact("s/x", -1), fact("s/x", -2), *FACTS[50:]])
+    log.fail("commit", RetryableError("disk full"), landed=True)
+    log.fail("commit", RetryableError("disk full"), landed=False)
+    async with running(Sum().group(observe=lambda _, events, now: seen.extend(events)), log):
+        await until(lambda: len(log.all(Note.topic)) >= 100 and len(seen) >= 100)
+    assert sorted(event.id for event in seen) == sorted(f.id for f in FACTS)

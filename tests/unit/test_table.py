@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from processor.event import Event
-from processor.eventlog import EventLog, Message, Topic
+from processor.eventlog import EventLog, Message, Record, Topic
 from processor.eventlog.partitions import partition_of
 from processor.eventlog.sqlite import SqliteLog
 from processor.table import Table, last
@@ -152,3 +152,59 @@ async def test_compacted_records_are_not_missed(log):
     row = table.get(HERE)
     assert row is not None
     assert row.number == 3
+
+
+class Moved:
+    """A clock that the records' timestamps are taken from."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(0, [7]), (1, [6, 7]), (3, [4, 5, 6, 7]), (1_000, list(range(8)))])
+@pytest.mark.parametrize("gone", [0, 5])
+async def test_only_what_is_young_enough_is_loaded(tmp_path: Path, hours: int, kept: list[int], gone: int):
+    clock = Moved()
+    topic = Topic("counts", retention=timedelta(hours=7 - gone, minutes=30))
+    async with SqliteLog.open(tmp_path / "events.db", [topic], PARTITIONS, clock) as log:
+        for number in range(8):
+            clock.now = NOON + timedelta(hours=number)
+            await append(log, counted(HERE, 2**number), *[Other(id="x", time=NOON, subject=HERE)] * 40)
+        if gone:
+            await log.compact(clock.now)
+        table = Table(Counted, fold=add, since=timedelta(hours=hours, minutes=10))
+        await table.load(log, 0)
+        await table.load(log, 1)
+        assert table.get(HERE) == sum(2**number for number in kept if number >= gone)
+        assert table.get(THERE) is None
+
+
+class Sparse:
+    """A log in which most offsets are no record, as where transactions leave their markers."""
+
+    partitions = 1
+
+    def __init__(self, *offsets: int) -> None:
+        self._records = [
+            Record("counts", 0, at, NOON + timedelta(minutes=at), counted(HERE, 1).to_message()) for at in offsets
+        ]
+
+    async def bounds(self, _: str, __: int) -> tuple[int, int]:
+        return 0, 1_000
+
+    async def read(self, _: str, __: int, start: int, end: int) -> AsyncIterator[Record]:
+        for record in self._records:
+            if start <= record.offset < end:
+                yield record
+
+
+@pytest.mark.parametrize("offsets", [(), (0,), (999,), (3, 400, 401, 960, 990), (0, 100, 985), (700, 701)])
+async def test_offsets_that_are_no_records_are_passed_over(offsets: tuple[int, ...]):
+    table = Table(Counted, fold=add, since=timedelta(minutes=40))
+    await table.load(Sparse(*offsets), 0)
+    newest = offsets[-1] if offsets and offsets[-1] >= 984 else 1_040  # no newest found: everything is loaded
+    young = [at for at in offsets if at >= newest - 40 or newest == 1_040]
+    assert (table.get(HERE) or 0) == len(young)

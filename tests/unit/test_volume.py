@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -134,8 +134,35 @@ async def test_a_half_hour_polled_again_unchanged_writes_nothing(desk: Desk):
     await desk.answer("volume", "queue/q-1", answer(half), name="a")
     desk.now = ASKED.replace(minute=8)
     later = answer(half) | {"asked": "2026-03-09T14:08:00.000Z"}
-    found = await volumes(await desk.answer("volume", "queue/q-1", later, name="b"))
-    assert [v.interval.end.minute for v in found] == [8]
+    assert fate(await desk.answer("volume", "queue/q-1", later, name="b")) == "coalesced"
+
+
+def silent(minutes: int, **more: Any) -> dict[str, Any]:
+    asked = ASKED + timedelta(minutes=minutes)
+    return answer() | {"asked": asked.isoformat(), "aggregates": []} | more
+
+
+async def told(desk: Desk, minutes: int, body: dict[str, Any] | None = None) -> bool:
+    desk.now = ASKED + timedelta(minutes=minutes)
+    return bool(clean(await desk.answer("volume", "queue/q-1", body or silent(minutes))))
+
+
+async def test_a_silent_medium_is_told_every_five_minutes_and_later_every_hour(desk: Desk):
+    assert [minute for minute in range(20) if await told(desk, minute)] == [0, 5, 10, 15]
+    await desk.restart()
+    assert [minute for minute in range(20, 360) if await told(desk, minute)][-5:] == [115, 120, 180, 240, 300]
+
+
+async def test_what_breaks_the_silence_is_told_at_once_and_so_is_the_next_silence(desk: Desk):
+    assert await told(desk, 0)
+    at = [(ASKED + timedelta(minutes=minute)).isoformat() for minute in (-59, 1)]
+    busy = answer(row("/".join(at), *COUNTED)) | {"asked": at[1]}
+    assert await told(desk, 1, busy)
+    assert await told(desk, 2)
+    assert not await told(desk, 3)
+    assert await told(desk, 4, silent(4, targets={"email": 45}))
+    waits = {"group": {"mediaType": "email"}, "data": [metric("oWaiting", count=1)]}
+    assert await told(desk, 5, silent(5, targets={"email": 45}, observations=[waits]))
 
 
 def observations(*metrics: dict[str, Any], name: str = "eb-1", at: str = "2026-03-09T13:12:31.000Z") -> dict[str, Any]:
@@ -189,3 +216,11 @@ async def test_an_interval_that_is_none_is_poison(desk: Desk):
     with pytest.raises(PoisonError) as caught:
         await desk.answer("volume", "queue/q-1", answer(row("yesterday")))
     assert caught.value.field == "aggregates.data.interval"
+
+
+async def test_the_same_volume_after_a_restart_is_no_news(desk: Desk):
+    body = observations(metric("nOffered", count=5), name="eb-1")
+    assert clean(await desk.post(body))
+    await desk.restart()
+    again = observations(metric("nOffered", count=5), name="eb-2", at="2026-03-09T13:12:32.000Z")
+    assert fate(await desk.post(again)) == "coalesced"

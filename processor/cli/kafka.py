@@ -1,0 +1,60 @@
+"""`kafka`: a real Apache Kafka on loopback for development, until Ctrl-C; its data stays in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import orjson
+
+from processor.devkafka.cluster import Cluster, cluster
+from processor.devkafka.stay import plan_of
+from processor.errors import FatalError
+
+LOOK_SECONDS = 0.5
+
+
+def add(subparsers: Any) -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("kafka", help="a real Apache Kafka on this machine", description=__doc__)
+    parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="how many (default: 1)")
+    parser.add_argument(
+        "--port", type=int, default=9092, help="of the first node, the others follow (default: 9092; 0: free ones)"
+    )
+    parser.add_argument("--folder", type=Path, help="where its data and logs stay (default: ./data/kafka-NODES)")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    folder: Path = (options.folder or Path("data") / f"kafka-{options.nodes}").resolve()
+    try:
+        with cluster(folder, plan_of(folder, options.nodes, options.port), keep=True) as running:
+            print(orjson.dumps({"event": "ready", "bootstrap": running.bootstrap}).decode(), flush=True)
+            _say(f"Apache Kafka, {options.nodes} node(s); data and logs are in {folder}; Ctrl-C ends it")
+            _stay(running)
+    except KeyboardInterrupt:
+        _say("Kafka has ended")
+    return 0
+
+
+def _stop(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _stay(running: Cluster) -> NoReturn:
+    """Until Ctrl-C, or until a node ends by itself."""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        for number in set(running.nodes) - set(running.running):
+            raise FatalError(f"Kafka node {number} has ended: {running.node(number).last_words()}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,24 @@
+"""`openapi`: the receiver's and the admin port's HTTP interface, as an OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import orjson
+
+from processor.admin.description import openapi
+from processor.app.asyncapi import product_version
+
+
+def add(subparsers: Any) -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "openapi", help="the HTTP interface, as an OpenAPI 3.1 document", description=__doc__
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(_: argparse.Namespace) -> int:
+    print(orjson.dumps(openapi(product_version()), option=orjson.OPT_INDENT_2).decode())
+    return 0

@@ -1,0 +1,56 @@
+"""A cluster that stays: its plan is kept beside its data, so that the next start finds the same one."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import orjson
+
+from processor.devkafka.plan import HOST, Plan, Seat, draw
+from processor.errors import ConflictError, FatalError
+
+
+def plan_of(folder: Path, nodes: int, port: int) -> Plan:
+    """The cluster that `folder` holds, its clients' ports moved to `port` and on; a new one in an empty folder.
+
+    Raises `ConflictError` when the folder holds another number of nodes, `FatalError` when a port is taken.
+    """
+    file = folder / "cluster.json"
+    plan = _moved(_kept(file, nodes), port) if file.exists() else draw(nodes, port)
+    for seat in plan.seats:
+        for number in (seat.port, seat.controller_port):
+            _must_be_free(number)
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(orjson.dumps(asdict(plan), option=orjson.OPT_INDENT_2) + b"\n")
+    return plan
+
+
+def _kept(file: Path, nodes: int) -> Plan:
+    try:
+        values = orjson.loads(file.read_bytes())
+        plan = Plan(values["cluster_id"], tuple(Seat(**seat) for seat in values["seats"]), values["session_ms"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise FatalError(f"{file} is not a plan of ours ({error}): take another folder, or remove this one") from error
+    if len(plan.seats) != nodes:
+        raise ConflictError(f"{file.parent} holds a cluster of {len(plan.seats)} node(s): take another --folder")
+    return plan
+
+
+def _moved(plan: Plan, port: int) -> Plan:
+    """Clients' ports may change between starts; those between the nodes are written in their quorum."""
+    if not port:
+        return plan
+    return replace(plan, seats=tuple(replace(seat, port=port + seat.number - 1) for seat in plan.seats))
+
+
+def _must_be_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise FatalError(
+                f"port {port} of {HOST} is taken: end what listens there, or give another --port"
+            ) from error

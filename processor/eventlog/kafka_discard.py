@@ -1,0 +1,51 @@
+"""The end of a client that may hang: what it still had under way is dropped, and it is closed within seconds.
+
+`stop()` waits for what can never be delivered, and one that is cut off leaves a sender task behind
+that delivers it when the broker is back. So the sender is stopped by hand, with aiokafka's own parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+logger = logging.getLogger("processor.eventlog")
+
+CLOSE_SECONDS = 5.0
+
+
+async def discard(client: AIOKafkaProducer) -> None:
+    """Never raises, and returns within some seconds. What its sender had given to a broker may still land."""
+    sender = client._sender  # noqa: SLF001 - there is no public way to stop a sender that waits for a dead broker
+    task: asyncio.Task[Any] | None = sender.sender_task
+    client._message_accumulator.fail_all(KafkaError("this producer was replaced"))  # noqa: SLF001 - as above
+    if task is not None:
+        task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - it would fail once more on what is failed
+        task.cancel()
+        await client.client.close()  # ends the requests under way
+        await asyncio.wait({task}, timeout=CLOSE_SECONDS)
+        if not task.done():
+            logger.warning("sender-left-behind")
+        elif not task.cancelled():
+            task.exception()
+    await _bounded(client.stop())
+    manager = client._txn_manager  # noqa: SLF001 - it holds an error that nobody asks for any more
+    waiter = manager._transaction_waiter if manager else None  # noqa: SLF001 - as above
+    if waiter is not None and waiter.done() and not waiter.cancelled():
+        waiter.exception()
+
+
+async def leave(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group; never raises."""
+    await _bounded(consumer.stop())
+
+
+async def _bounded(closing: Any) -> None:
+    with suppress(KafkaError, OSError, TimeoutError, AssertionError, RuntimeError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await closing

@@ -1,0 +1,78 @@
+"""Our messages as Kafka's records, and back. Reading never fails: what others wrote may be anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from aiokafka.structs import TopicPartition
+
+from processor.errors import FatalError, PoisonError
+from processor.eventlog import Message, Record
+from processor.eventlog.partitions import partition_of
+
+OVERHEAD = 128
+"""More than a batch and a record add to what they hold; each header adds up to 10 bytes."""
+
+
+class Row(NamedTuple):
+    """A message as bytes."""
+
+    key: bytes
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    size: int
+
+
+Rows = dict[TopicPartition, list[Row]]
+"""In the given order within a partition."""
+
+
+def encode(messages: Iterable[Message], partitions: int, largest: Mapping[str, int]) -> Rows:
+    """`largest`: by topic, the bytes that its broker takes at once.
+
+    Sizes are checked here, since a batch that the broker refuses makes it refuse all that follow.
+    Raises `PoisonError` for what cannot be written at all, `FatalError` for a topic that is not ours.
+    """
+    rows: Rows = {}
+    for message in messages:
+        most = largest.get(message.topic)
+        if most is None:
+            raise FatalError(f"this event log has no topic {message.topic!r}")
+        row = _row(message)
+        if row.size > most:
+            raise PoisonError(f"{row.size} bytes are more than the topic {message.topic} takes ({most})")
+        place = TopicPartition(message.topic, partition_of(message.key, partitions))
+        rows.setdefault(place, []).append(row)
+    return rows
+
+
+def _row(message: Message) -> Row:
+    try:
+        key = message.key.encode()
+        headers = [(name, value.encode()) for name, value in message.headers.items()]
+        size = len(key) + len(message.value or b"") + OVERHEAD
+        size += sum(len(name.encode()) + len(value) + 10 for name, value in headers)
+    except (AttributeError, TypeError, UnicodeEncodeError) as error:
+        raise PoisonError(f"this message cannot be written: {error}") from error
+    return Row(key, message.value, headers, size)
+
+
+def decode(topic: str, partition: int, records: Iterable[Any]) -> Sequence[Record]:
+    """A key that is missing is empty, of a header that comes twice the last counts, foreign bytes are replaced."""
+    return [
+        Record(
+            topic,
+            partition,
+            record.offset,
+            datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
+            Message(
+                topic,
+                (record.key or b"").decode(errors="replace"),
+                record.value,
+                {name: (value or b"").decode(errors="replace") for name, value in record.headers},
+            ),
+        )
+        for record in records
+    ]

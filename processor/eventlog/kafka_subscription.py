@@ -1,0 +1,298 @@
+"""A consumer group's hold on one topic of Kafka: polls, commits, and a consumer that is replaced when it breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, errors
+from aiokafka.structs import TopicPartition
+
+from processor.errors import RetryableError, Revoked
+from processor.eventlog import Message, Record
+from processor.eventlog.kafka_connection import START_SECONDS, told
+from processor.eventlog.kafka_discard import leave
+from processor.eventlog.kafka_listener import Listener
+from processor.eventlog.kafka_records import Rows, decode
+from processor.eventlog.kafka_seats import Seat, Seats
+from processor.eventlog.producer import Producer
+
+logger = logging.getLogger("processor.eventlog")
+
+LONGEST_FETCH_MS = 500
+LONGEST_PAUSE = 5.0
+TAKE_AGAIN_SECONDS = 1.0
+NOTHING = 2**31 - 1
+"""A partition that no topic has: to ask for it is a sign of life that fetches nothing."""
+
+
+class KafkaSubscription:
+    """Use `KafkaLog.subscribe`."""
+
+    def __init__(
+        self,
+        topic: str,
+        group: str,
+        *,
+        make: Callable[[], AIOKafkaConsumer],
+        seats: Callable[[AIOKafkaConsumer, Callable[[BaseException | None], None]], Seats],
+        producer: Producer,
+        encode: Callable[[Sequence[Message]], Rows],
+        pure: bool,
+        rebalanced: Callable[[], None],
+    ) -> None:
+        self._topic = topic
+        self._group = group
+        self._make = make
+        self._make_seats = seats
+        self._producer = producer
+        self._encode = encode
+        self._pure = pure
+        self._rebalanced = rebalanced
+        self._consumer: AIOKafkaConsumer | None = None
+        self._seats: Seats | None = None
+        self._fetching: asyncio.Task[None] | None = None
+        self._buffer: deque[tuple[int, Record]] = deque()
+        self._failure: BaseException | None = None
+        self._broken = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._closed = False
+        self._supervisor: asyncio.Task[None] | None = None
+
+    async def join(self, seconds: float) -> None:
+        """Returns when the first partitions are taken over, or after `seconds`: then they come later.
+
+        Raises what `on_assign` raises.
+        """
+        self._supervisor = asyncio.get_running_loop().create_task(self._run(), name=f"consumer-{self._group}")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._joined.wait()
+        self._complain()
+
+    async def close(self) -> None:
+        """Drain, commit, leave. Raises what `on_revoke` raises."""
+        self._closed = True
+        if self._supervisor:
+            self._supervisor.cancel()
+            await asyncio.wait({self._supervisor})
+        await self._end_fetch()
+        seats, consumer = self._seats, self._consumer
+        self._seats = self._consumer = None
+        try:
+            if seats:
+                await seats.release()
+        finally:
+            if consumer:
+                await leave(consumer)
+
+    async def poll(self, limit: int, timeout: float) -> Sequence[Record]:
+        """As the protocol says. Raises what a taking over raised for good, `Revoked` after the end."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
+        if not limit:
+            await self._sign_of_life()
+            await asyncio.sleep(timeout)
+            self._complain()
+            return ()
+        while True:
+            self._complain()
+            taken = self._take(limit)
+            if taken or clock() > deadline:
+                return taken
+            await self._fetch(limit, max(0.0, deadline - clock()))
+            if clock() >= deadline:
+                self._complain()
+                return self._take(limit)
+
+    def pause(self, partitions: Sequence[int]) -> None:
+        """The client throws away what it has fetched of them, and fetches it again after `resume`."""
+        for seat in self._own(partitions):
+            seat.paused = True
+            with suppress(errors.IllegalStateError):
+                seat.consumer.pause(self._place(seat.number))
+
+    def resume(self, partitions: Sequence[int]) -> None:
+        """Deliver them again."""
+        for seat in self._own(partitions):
+            seat.paused = False
+            with suppress(errors.IllegalStateError):
+                seat.consumer.resume(self._place(seat.number))
+
+    async def append(self, partition: int, messages: Sequence[Message]) -> None:
+        """Of a pure group by the partition's own transactions, of others by the process's producer."""
+        seat = self._held().get(partition)
+        if seat is None:
+            raise self._revoked(f"partition {partition} of {self._topic}")
+        rows = self._encode(messages)
+        if seat.writer and rows:
+            await self._write(partition, rows, {})
+        elif rows:
+            await self._producer.append(rows)
+
+    async def commit(self, offsets: Mapping[int, int], messages: Sequence[Message] = ()) -> None:
+        """In one transaction of the first partition named; offsets of a group with effects by its membership."""
+        held = self._held()
+        rows = self._encode(messages)
+        if rows and (not offsets or any(number not in held for number in offsets)):
+            raise self._revoked(self._topic)
+        if not self._pure:
+            if rows:
+                raise ValueError(f"{self._group} was not joined as a pure group: it commits no messages")
+            if self._seats:
+                await self._seats.commit(offsets)
+            return
+        moved = {n: o for n, o in offsets.items() if n in held and o > held[n].committed}
+        if rows or moved:
+            await self._write(next(iter(moved or offsets)), rows, moved)
+
+    async def reached(self, positions: Mapping[int, int]) -> Mapping[int, int]:
+        """Past what holds no record: the marks that transactions leave are offsets too. Asked often, so it watches."""
+        found = dict(positions)
+        seats = self._seats
+        if seats and not self._closed:
+            fetched = await seats.positions()
+            for number, position in positions.items():
+                if number in fetched and seats.held[number].delivered == position:
+                    found[number] = max(position, fetched[number])
+            if not self._buffer and (stalled := await seats.stalled(fetched)):
+                logger.error("consumer-stalled", extra={"group": self._group, "partitions": stalled})
+                self._broken.set()
+        return found
+
+    async def _write(self, number: int, rows: Rows, offsets: Mapping[int, int]) -> None:
+        seats = self._seats
+        seat = self._held().get(number)
+        if seats is None or seat is None or seat.writer is None:
+            raise self._revoked(f"partition {number} of {self._topic}")
+        try:
+            await seat.writer.write(rows, offsets)
+        except Revoked:
+            self._fenced(number)
+            raise
+        seats.note(offsets)
+
+    def _fenced(self, number: int) -> None:
+        """Somebody took it, or the broker ended our transaction: only joining anew tells who is right."""
+        hint = "if this comes again and again, two processes have the same KAFKA_MEMBER_ID"
+        logger.error("fenced", extra={"group": self._group, "partition": number, "hint": hint})
+        self._broken.set()
+
+    def _held(self) -> Mapping[int, Seat]:
+        return {} if self._seats is None or self._closed else self._seats.held
+
+    def _own(self, partitions: Sequence[int]) -> list[Seat]:
+        held = self._held()
+        return [held[number] for number in partitions if number in held]
+
+    def _place(self, number: int) -> TopicPartition:
+        return TopicPartition(self._topic, number)
+
+    def _revoked(self, what: str) -> Revoked:
+        return Revoked(f"{self._group} no longer holds {what}")
+
+    def _complain(self) -> None:
+        if self._closed:
+            raise self._revoked(self._topic)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _told(self, error: BaseException | None) -> None:
+        self._failure = error or self._failure
+        self._joined.set()
+
+    def _take(self, limit: int) -> list[Record]:
+        taken: list[Record] = []
+        held = self._held()
+        kept: deque[tuple[int, Record]] = deque()
+        while self._buffer and len(taken) < limit:
+            epoch, record = self._buffer.popleft()
+            seat = held.get(record.partition)
+            if seat is None or not self._seats or epoch != self._seats.epoch:
+                continue
+            if seat.paused:
+                kept.append((epoch, record))
+            else:
+                seat.delivered = record.offset + 1
+                taken.append(record)
+        self._buffer.extendleft(reversed(kept))
+        return taken
+
+    async def _fetch(self, limit: int, seconds: float) -> None:
+        """Wait for records; an impatient caller leaves the request to the next one."""
+        if self._consumer is None or self._seats is None:
+            await asyncio.sleep(min(seconds, 0.05))
+            return
+        if self._fetching is None:
+            wait = max(1, min(LONGEST_FETCH_MS, int(seconds * 1000)))
+            self._fetching = asyncio.get_running_loop().create_task(self._get(self._consumer, self._seats, wait, limit))
+        await asyncio.wait({self._fetching}, timeout=seconds)
+        if self._fetching and self._fetching.done():
+            task, self._fetching = self._fetching, None
+            try:
+                task.result()
+            except (errors.KafkaError, OSError) as error:
+                logger.warning("consumer-broken", extra={"group": self._group, "error": told(error)})
+                self._broken.set()
+                raise RetryableError(f"Kafka: {self._group} cannot poll {self._topic}: {told(error)}") from error
+
+    async def _get(self, consumer: AIOKafkaConsumer, seats: Seats, wait: int, limit: int) -> None:
+        found = await consumer.getmany(timeout_ms=wait, max_records=limit)
+        for place, records in found.items():
+            if place.partition in seats.held:
+                epoch = seats.epoch
+                self._buffer.extend((epoch, record) for record in decode(self._topic, place.partition, records))
+
+    async def _sign_of_life(self) -> None:
+        """While it is said to be full: membership ends where nobody polls."""
+        if self._consumer and self._held():
+            with suppress(errors.KafkaError, TimeoutError):
+                async with asyncio.timeout(LONGEST_FETCH_MS / 1000):
+                    await self._consumer.getmany(self._place(NOTHING), timeout_ms=0)
+
+    async def _end_fetch(self) -> None:
+        task, self._fetching = self._fetching, None
+        if task:
+            task.cancel()
+            await asyncio.wait({task})
+        self._buffer.clear()
+
+    async def _run(self) -> None:
+        try:
+            await self._consume()
+        except Exception as error:
+            self._told(error)  # the next poll raises it
+
+    async def _consume(self) -> None:
+        """A consumer for as long as it works, then another."""
+        failures = 0
+        while True:
+            self._broken.clear()
+            consumer = self._make()
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await consumer.start()
+            except (errors.KafkaError, OSError, TimeoutError) as error:
+                logger.warning("no-consumer", extra={"group": self._group, "error": told(error)})
+                await leave(consumer)
+                failures += 1
+                await asyncio.sleep(random.uniform(0.05, min(0.1 * 2**failures, LONGEST_PAUSE)))
+                continue
+            except asyncio.CancelledError:
+                await leave(consumer)
+                raise
+            failures = 0
+            self._seats = seats = self._make_seats(consumer, self._told)
+            self._consumer = consumer
+            consumer.subscribe([self._topic], listener=Listener(seats, self._rebalanced))
+            await self._broken.wait()
+            await self._end_fetch()
+            self._consumer = None
+            await seats.revoked()
+            await leave(consumer)
+            await asyncio.sleep(random.uniform(0, TAKE_AGAIN_SECONDS))

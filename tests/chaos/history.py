@@ -1,0 +1,194 @@
+"""What must hold between what callers were told, what the log holds, and what WFM was told. Pure; shares no code with us.
+
+Violations are sentences for a person; an empty list is the verdict "nothing went wrong".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CLEAN = frozenset(f"genesys.{name}" for name in ("schedules", "shifts", "presence", "queues", "volume", "campaigns"))
+FACETS = {"presence": ("presence", "presenceSince"), "routing": ("routingStatus", "routingStatusSince")}
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One event as a caller sent it, perhaps several times, and whether he was ever told 202."""
+
+    id: str
+    subject: str
+    facet: str
+    value: str
+    at: str
+    body: str
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    headers: Mapping[str, str]
+    value: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.topic}-{self.partition}@{self.offset}"
+
+    @property
+    def id(self) -> str:
+        return self.headers.get("ce_id", "")
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """Which event of raw it came from, told from another under the same id."""
+        return self.headers.get("ce_causationid", ""), self.headers.get("ce_causedigest", "")
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return json.loads(self.value or "{}")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as WFM took it."""
+
+    id: str
+    subject: str
+    sequence: str
+
+
+def rows(file: Path) -> list[Row]:
+    """Through SQLite's own reader and the view for people: none of our code is in between."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        found = database.execute("SELECT topic, partition, offset, key, headers, value FROM log").fetchall()
+        (whole,) = database.execute("PRAGMA integrity_check").fetchone()
+    if whole != "ok":
+        raise AssertionError(f"{file} is damaged: {whole}")
+    return [Row(t, p, o, key, json.loads(headers), value or "") for t, p, o, key, headers, value in found]
+
+
+def violations(posts: Sequence[Post], log: Sequence[Row], told: Sequence[Told] | None = None) -> list[str]:
+    """`told` None: there was no WFM system."""
+    clean = sorted((row for row in log if row.topic in CLEAN), key=lambda row: (row.topic, row.partition, row.offset))
+    found = [*_lost(posts, log), *_invented(posts, log), *_fates(log), *_twice(clean), *_scattered(log)]
+    found += [*_gaps(log), *_back(clean), *_overwritten(posts, log, clean)]
+    if told is not None:
+        found += [*told_wrongly(told, clean)]
+    return found
+
+
+def _raw(log: Iterable[Row]) -> Iterator[Row]:
+    return (row for row in log if row.topic == "genesys.raw")
+
+
+def _lost(posts: Sequence[Post], log: Sequence[Row]) -> Iterator[str]:
+    kept = {(row.id, row.value) for row in _raw(log)}
+    for post in posts:
+        if post.acknowledged and (post.id, post.body) not in kept:
+            yield f"lost: {post.id} was acknowledged and is not in raw"
+
+
+def _invented(posts: Sequence[Post], log: Sequence[Row]) -> Iterator[str]:
+    sent = {(post.id, post.body) for post in posts}
+    for row in _raw(log):
+        if (row.id, row.value) not in sent:
+            yield f"invented: {row.place} holds {row.id}, which nobody sent like this"
+
+
+def _fates(log: Sequence[Row]) -> Iterator[str]:
+    """Each raw record ends once: as a clean record, a fate, or a dead letter. (What a replay ends as comes on top.)"""
+    raw: Counter[tuple[str, str]] = Counter()
+    ends: Counter[tuple[str, str]] = Counter()
+    parked: Counter[str] = Counter()
+    for row in log:
+        if row.topic == "genesys.raw":
+            raw[row.id, hashlib.sha256(row.value.encode()).hexdigest()[:8]] += 1
+        elif row.topic in CLEAN or row.topic == "genesys.fates":
+            ends[row.cause] += 1
+        elif row.headers.get("dlq_topic") == "genesys.raw" and row.headers.get("dlq_replayed") == "0":
+            ends[row.id, hashlib.sha256(row.value.encode()).hexdigest()[:8]] += 1
+            parked[row.headers["dlq_id"]] += 1
+    for event in raw.keys() | ends.keys():
+        if raw[event] != ends[event]:
+            yield f"fate: {event[0]} is in raw {raw[event]} times and ended {ends[event]} times"
+    for place, count in parked.items():
+        if count > 1:
+            yield f"fate: {place} is among the dead letters {count} times"
+
+
+def _twice(clean: Sequence[Row]) -> Iterator[str]:
+    for (topic, event), count in Counter((row.topic, row.id) for row in clean).items():
+        if count > 1:
+            yield f"twice: {topic} holds {event} {count} times"
+
+
+def _scattered(log: Sequence[Row]) -> Iterator[str]:
+    """Order holds within a partition only: a subject has one, the same in every topic."""
+    homes: dict[str, set[int]] = defaultdict(set)
+    for row in log:
+        homes[row.key].add(row.partition)
+    for key, partitions in homes.items():
+        if len(partitions) > 1:
+            yield f"order: {key} lies in partitions {sorted(partitions)}"
+
+
+def _gaps(log: Sequence[Row]) -> Iterator[str]:
+    """For logs from which nothing was compacted."""
+    offsets: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for row in log:
+        offsets[row.topic, row.partition].append(row.offset)
+    for (topic, partition), found in offsets.items():
+        if sorted(found) != list(range(len(found))):
+            yield f"order: the offsets of {topic}-{partition} are not 0 to {len(found) - 1}"
+
+
+def _back(clean: Sequence[Row]) -> Iterator[str]:
+    last: dict[tuple[str, str], str] = {}
+    for row in clean:
+        if row.topic != "genesys.presence":
+            continue
+        for facet, (_, since) in FACETS.items():
+            at, before = row.data.get(since), last.get((row.key, facet))
+            if before and (not at or at < before):
+                yield f"back: {row.place} sets {facet} of {row.key} from {before} to {at}"
+            if at:
+                last[row.key, facet] = at
+
+
+def _overwritten(posts: Sequence[Post], log: Sequence[Row], clean: Sequence[Row]) -> Iterator[str]:
+    """The last clean state is what a perfect delivery of all that is in raw would have given."""
+    arrived = {row.id for row in _raw(log)}
+    newest: dict[tuple[str, str], tuple[str, str, str]] = {}
+    for post in posts:
+        if post.facet in FACETS and post.id in arrived:
+            known = newest.get((post.subject, post.facet), ("", "", ""))
+            newest[post.subject, post.facet] = max(known, (post.at, post.id, post.value))
+    state = {row.key: row for row in clean if row.topic == "genesys.presence"}
+    for (subject, facet), (at, _, value) in newest.items():
+        name, since = FACETS[facet]
+        shown = state[subject].data if subject in state else {}
+        if (shown.get(name), shown.get(since)) != (value, at):
+            yield f"stale: {facet} of {subject} is {shown.get(name)} since {shown.get(since)}, not {value} since {at}"
+
+
+def told_wrongly(told: Sequence[Told], clean: Sequence[Row]) -> Iterator[str]:
+    """WFM knows each event by one place, and of each subject the last."""
+    places = {row.id: f"{row.partition}-{row.offset}" for row in clean if row.topic == "genesys.presence"}
+    for event in told:
+        if places.get(event.id) != event.sequence:
+            yield f"wfm: {event.id} was told as {event.sequence}, the topic has it at {places.get(event.id)}"
+    known = {event.id for event in told}
+    for row in {row.key: row for row in clean if row.topic == "genesys.presence"}.values():
+        if row.id not in known:
+            yield f"wfm: the last state of {row.key}, {row.id}, was never told"

@@ -1,0 +1,80 @@
+"""What is in the calendars, read by other libraries from the server and from the feeds, is what the topics say."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import caldav
+import icalendar
+import pytest
+import recurring_ical_events
+
+from tests.contract.caldavserver import PASSWORD, USER, radicale
+from tests.e2e.centre import centre
+from tests.e2e.payloads import GUIDE_SCHEDULE
+from tests.e2e.programs import eventually
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def spans(calendars, start, end):
+    found = [one for calendar in calendars for one in recurring_ical_events.of(calendar).between(start, end)]
+    return sorted((one.start.astimezone(UTC), one.end.astimezone(UTC)) for one in found)
+
+
+def published(rows):
+    return sorted((moment(one["start"]), moment(one["end"])) for one in rows)
+
+
+def moment(text):
+    return datetime.fromisoformat(text)
+
+
+def read_back(home, collection, start, end):
+    with caldav.DAVClient(url=home + "/", username=USER, password=PASSWORD) as client:
+        calendar = client.calendar(url=f"{home}/{collection}/")
+        return spans([resource.icalendar_instance for resource in calendar.events()], start, end)
+
+
+async def last_words(product, topic):
+    return {record["key"]: record["value"] for record in await product.topic(topic)}
+
+
+async def test_calendars_and_feeds_show_what_the_topics_say(tmp_path):
+    with radicale(tmp_path) as server:
+        settings = {"CALDAV_URL": server.home + "/", "CALDAV_USER": USER, "CALDAV_PASSWORD": PASSWORD}
+        async with centre(tmp_path, LOOP_MODE="off", HORIZON_WEEKS="1", **settings) as (sandbox, product):
+            await product.post(GUIDE_SCHEDULE)
+
+            async def filled():
+                shifts, groups = await last_words(product, "shifts"), await last_words(product, "schedules")
+                everybody = len(shifts) == len(sandbox.world.agents)
+                return everybody and len(groups) == len(sandbox.world.groups) + 1
+
+            await eventually(filled)
+            await product.at_rest()
+            collections = {}
+            for key, state in (await last_words(product, "schedules")).items():
+                window = moment(state["horizon"]["start"]), moment(state["horizon"]["end"])
+                collections[key.replace("/", "-")] = (window, published(state["intervals"]))
+            for key, state in (await last_words(product, "shifts")).items():
+                window = moment(state["from"]), moment(state["to"])
+                collections[key.replace("/", "-")] = (window, published(state["shifts"]))
+            assert sum(bool(rows) for _, rows in collections.values()) > len(sandbox.world.agents) / 2
+            for name, (window, rows) in list(collections.items())[::5]:
+                seen = await asyncio.to_thread(read_back, server.home, name, *window)
+                assert seen == rows, name
+            listed = await product.command("calendars")
+            addresses = dict(line.split("  ") for line in listed.out.splitlines())
+            assert {name.replace("/", "-") for name in addresses} == set(collections)
+            for subject, address in list(addresses.items())[::7]:
+                path = address.partition("/calendars/")[2]
+                feed = f"{product.ready['receiver']}/calendars/{path}"
+                window, rows = collections[subject.replace("/", "-")]
+                async with product.session.get(feed) as answer:
+                    assert (answer.status, answer.content_type) == (200, "text/calendar")
+                    assert spans([icalendar.Calendar.from_ical(await answer.read())], *window) == rows
+                wrong = feed.replace(".ics", "")[:-1] + ("0" if feed[-5] != "0" else "1") + ".ics"
+                async with product.session.get(wrong) as answer:
+                    assert answer.status == 404

@@ -1,0 +1,124 @@
+"""The loop as a supervisor meets it: it defends a queue, gives it back, and has a brake."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from sandbox.names import EMAIL
+from tests.e2e.centre import centre, decisions, on_until, target
+from tests.e2e.programs import eventually
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def tightened(sandbox):
+    async def look():
+        return target(sandbox) < 60
+
+    await eventually(look)
+
+
+async def test_a_queue_is_defended_and_given_back_and_a_restart_forgets_nothing(tmp_path):
+    async with centre(tmp_path) as (sandbox, product):
+        adjusted = await on_until(sandbox, product, "adjust")
+        assert adjusted["seen"]["offered"] > 500
+        assert adjusted["baseline"]["serviceLevelSeconds"] == 60
+        await tightened(sandbox)
+        await product.restart()
+        listed = await product.command("queues", "list")
+        assert any("Email Support" in line and "adjusted, step" in line for line in listed.out.splitlines())
+        await on_until(sandbox, product, "restore")
+
+        async def back():
+            return target(sandbox) == 60 and sandbox.witness.shown()["restores"]
+
+        await eventually(back)
+        outcomes = [record["value"] for record in await product.topic("outcomes")]
+        changes = [one for one in outcomes if one["kind"].startswith("queue-")]
+        assert [one["status"] for one in changes] == ["done"] * len(changes)
+        assert changes[0]["before"]["serviceLevelSeconds"] == 60
+        assert changes[-1]["after"]["serviceLevelSeconds"] == 60
+        await product.at_rest()
+        told = sandbox.wfm.books["escalations"].events
+        assert len(told) == len(await decisions(product)), "people hear of every decision, once"
+
+
+async def test_the_brake_holds_over_a_restart_until_it_is_released_and_the_baseline_returns(tmp_path):
+    async with centre(tmp_path) as (sandbox, product):
+        await on_until(sandbox, product, "adjust")
+        await tightened(sandbox)
+        done = await product.command("queues", "freeze", "email support", "--reason", "training day")
+        assert (done.code, done.out) == (0, f"{EMAIL.id}  freeze requested\n")
+
+        async def frozen():
+            return [one for one in await decisions(product) if one["action"] == "frozen"]
+
+        (decision,) = await eventually(frozen)
+        (request,) = await product.topic("requests")
+        waited = datetime.fromisoformat(decision["appended"]) - datetime.fromisoformat(request["timestamp"])
+        assert waited.total_seconds() < 5, "half a second on a quiet machine"
+        assert "training day" in decision["reason"]
+        await product.restart()
+        count = len(await decisions(product))
+        for _ in range(4):  # the breach lasts, and nothing is done about it
+            before = len(await product.topic("volume"))
+            await _minutes_pass(sandbox, product, 10, before)
+        assert len(await decisions(product)) == count
+        (email,) = [queue for queue in (await product.ask("/queues"))["queues"] if queue["queueId"] == EMAIL.id]
+        assert email["frozen"]["reason"] == "training day"
+        assert "frozen by" in (await product.command("queues", "list")).out
+        done = await product.command("queues", "resume", EMAIL.id, "--restore")
+        assert done.code == 0
+
+        async def back():
+            return target(sandbox) == 60
+
+        await eventually(back)
+        actions = [one["action"] for one in await decisions(product)][count:]
+        assert actions[:2] == ["restore", "resumed"]
+
+
+async def _minutes_pass(sandbox, product, minutes, polled):
+    sandbox.clock.jump(timedelta(minutes=minutes))
+    sandbox.life.step()
+
+    async def heard():
+        return len(await product.topic("volume")) > polled
+
+    await eventually(heard)
+    await product.at_rest()
+
+
+async def test_a_queue_that_a_person_changed_is_left_alone(tmp_path):
+    async with centre(tmp_path) as (sandbox, product):
+        await on_until(sandbox, product, "adjust")
+        await tightened(sandbox)
+        address = f"{sandbox.genesys_url}/_sandbox/queues/{EMAIL.id}"
+        async with product.session.post(address, json={"serviceLevelSeconds": 120}) as answer:
+            assert answer.status == 200
+        assert (await product.command("reconcile", "--once")).code == 0
+        await product.at_rest()
+        decision = await on_until(sandbox, product, "stand-back", minutes=7)
+        assert decision["standing"] == {}
+        await product.at_rest()
+        assert target(sandbox) == 120
+        (state,) = sandbox.wfm.books["escalations"].state.values()
+        assert state["data"]["queueName"] == "Email Support"
+        assert "person" in state["data"]["headline"]
+
+
+async def test_observing_tells_and_changes_nothing(tmp_path):
+    async with centre(tmp_path, LOOP_MODE="observe") as (sandbox, product):
+        decision = await on_until(sandbox, product, "suggest")
+        assert decision["standing"] == {}
+        await product.at_rest()
+        (state,) = sandbox.wfm.books["escalations"].state.values()
+        words = state["data"]
+        assert words["queueName"] == "Email Support"
+        assert words["seen"]["offered"] > words["threshold"]["offeredAbove"]
+        assert words["seen"]["serviceLevel"] < words["threshold"]["serviceLevelBelow"]
+        assert words["done"] == "nothing was changed"
+        assert words["next"]
+        assert sandbox.witness.shown()["changes"] == []

@@ -1,0 +1,54 @@
+"""`make bench` runs every program of its folder, and says which one did not do its part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as bench
+
+GOOD = """
+import json, pathlib
+row = {"name": "good", "value": 12345, "unit": "x/s", "reference": None, "ratio": 0.5}
+(pathlib.Path(__file__).parent / "results" / "good.json").write_text(json.dumps([row]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(bench, "FOLDER", tmp_path)
+    monkeypatch.setattr(bench, "RESULTS", tmp_path / "results")
+    return tmp_path
+
+
+def test_its_table_has_all_rows_and_a_failure_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "good.py").write_text(GOOD)
+    (folder / "silent.py").write_text("")
+    (folder / "wrong.py").write_text("raise SystemExit(3)")
+    assert bench.main([]) == 1
+    out = capsys.readouterr().out
+    assert "12,345" in out
+    assert "silent: wrote no silent.json" in out
+    assert "wrong: ended with 3" in out
+
+
+def test_results_of_an_earlier_run_do_not_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "results").mkdir()
+    (folder / "old.py").write_text("")
+    (folder / "results" / "old.json").write_text(json.dumps([{"name": "old"}]))
+    monkeypatch.setattr(bench.time, "time", lambda: (folder / "old.py").stat().st_mtime + 3600)
+    assert bench.measure(folder / "old.py") == "wrote no old.json"
+
+
+def test_one_that_takes_too_long_is_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "slow.py").write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(bench, "SECONDS", 0.2)
+    assert "not done within" in str(bench.measure(folder / "slow.py"))
+
+
+def test_an_unknown_name_is_refused_with_those_that_exist(folder: Path) -> None:
+    (folder / "good.py").write_text(GOOD)
+    with pytest.raises(SystemExit, match=r"no such benchmark: nope; there are good"):
+        bench.main(["nope"])

@@ -1,0 +1,68 @@
+"""The plan of a development cluster: ports, ids, settings, and the same ones at the next start."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from processor.devkafka.jars import _must_be_known
+from processor.devkafka.plan import draw, free_ports, identity, properties
+from processor.devkafka.stay import plan_of
+from processor.errors import ConflictError, FatalError
+
+
+def test_an_id_is_one_that_kafka_takes() -> None:
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{21}", identity()) for _ in range(500))
+
+
+def test_ports_are_free_and_different() -> None:
+    assert len(set(free_ports(12))) == 12
+
+
+def test_nodes_listen_on_the_given_port_and_those_that_follow() -> None:
+    assert draw(3, 9092).bootstrap == "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094"
+
+
+def test_one_node_replicates_nothing_and_three_acknowledge_by_two(tmp_path: Path) -> None:
+    one, three = draw(1), draw(3)
+    assert "min.insync.replicas=1\n" in properties(one, one.seats[0], tmp_path, {})
+    text = properties(three, three.seats[2], tmp_path, {"num.partitions": "12"}, ["TLS://127.0.0.1:1"])
+    for line in ("node.id=3", "min.insync.replicas=2", "offsets.topic.replication.factor=3", "num.partitions=12"):
+        assert f"{line}\n" in text
+    assert text.count("TLS://127.0.0.1:1") == 2
+    assert text.count("num.partitions") == 3  # ours, and those of the two internal topics
+
+
+def test_the_next_start_finds_the_same_cluster_on_other_client_ports(tmp_path: Path) -> None:
+    first = plan_of(tmp_path, 3, 0)
+    moved = plan_of(tmp_path, 3, free_ports(1)[0])
+    assert moved.cluster_id == first.cluster_id
+    assert [seat.controller_port for seat in moved.seats] == [seat.controller_port for seat in first.seats]
+    assert plan_of(tmp_path, 3, 0) == moved
+
+
+def test_another_number_of_nodes_a_taken_port_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
+    plan_of(tmp_path, 1, 0)
+    with pytest.raises(ConflictError, match="1 node"):
+        plan_of(tmp_path, 3, 0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(FatalError, match="is taken"):
+            plan_of(tmp_path / "other", 1, taken.getsockname()[1])
+    (tmp_path / "cluster.json").write_text("{}")
+    with pytest.raises(FatalError, match="not a plan"):
+        plan_of(tmp_path, 1, 0)
+
+
+def test_a_jar_that_is_not_the_one_we_know_is_refused(tmp_path: Path) -> None:
+    jar = tmp_path / "kafka_2.13-4.4.0.jar"
+    jar.write_bytes(b"something else")
+    with pytest.raises(FatalError, match="is not the file that we know"):
+        _must_be_known([jar])
+    unknown = jar.rename(tmp_path / "unknown.jar")
+    with pytest.raises(FatalError, match="is not the file that we know"):
+        _must_be_known([unknown])

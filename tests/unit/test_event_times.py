@@ -1,0 +1,60 @@
+"""Times that cannot be: an event of tomorrow's tomorrow must not fence out all that really happens until then."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from handlers.events import PresenceUpdated
+from processor.event import instant
+from tests.unit.normalisedesk import AGENT, NOW, Desk, clean, event_bridge, fate, presence
+
+FAR = "2031-01-01T00:00:00.000Z"
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    return await Desk.open()
+
+
+async def test_an_event_from_the_future_happened_when_it_was_received(desk: Desk):
+    (event,) = clean(await desk.post(presence("BUSY", FAR, "1")))
+    assert isinstance(event, PresenceUpdated)
+    assert (event.time, event.presence_since, event.time_source) == (NOW, NOW, "received")
+    assert event.to_message().headers["ce_timesource"] == "received"
+    desk.now = NOW + timedelta(minutes=1)
+    (event,) = clean(await desk.post(presence("AVAILABLE", instant(desk.now), "2")))
+    assert isinstance(event, PresenceUpdated)
+    assert (event.presence, event.time_source) == ("AVAILABLE", "")
+
+
+async def test_one_time_of_several_in_the_future_is_the_events_time(desk: Desk):
+    activity = {
+        "id": AGENT,
+        "routingStatus": {"status": "IDLE", "startTime": "2026-03-09T13:59:00.000Z"},
+        "outOfOffice": {"active": True, "modifiedDate": FAR},
+    }
+    frame = event_bridge(f"v2.users.{AGENT}.activity", activity, at="2026-03-09T13:59:01.000Z")
+    (event,) = clean(await desk.post(frame))
+    assert max(fence.time for fence in event.fences.values()) < NOW
+
+
+async def test_clocks_may_differ_and_zones_be_mixed_up(desk: Desk):
+    ahead = NOW + timedelta(hours=23)
+    (event,) = clean(await desk.post(presence("BUSY", instant(ahead), "1")))
+    assert event.time == ahead
+
+
+async def test_what_the_raw_record_says_stays_as_it_was_said(desk: Desk):
+    await desk.post(presence("BUSY", FAR, "1"))
+    (record,) = desk.log.records["genesys.raw"]
+    assert record.message.headers["ce_time"] == FAR
+    assert orjson.loads(record.message.value or b"")["time"] == FAR
+
+
+async def test_the_same_delivery_again_is_a_duplicate(desk: Desk):
+    await desk.post(presence("BUSY", FAR, "1"))
+    desk.now = NOW + timedelta(hours=3)
+    assert fate(await desk.post(presence("BUSY", FAR, "1"))) == "duplicate"
