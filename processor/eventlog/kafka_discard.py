@@ -41,8 +41,21 @@ async def discard(client: AIOKafkaProducer) -> None:
 
 
 async def leave(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group; never raises."""
-    await _bounded(consumer.stop())
+    """Leave the group; never raises. A `stop()` that waits for the others of a rebalance is cut off."""
+    stopping = asyncio.get_running_loop().create_task(consumer.stop())
+    await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
+    if stopping.done():
+        if not stopping.cancelled():
+            stopping.exception()
+        return
+    coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001 - no public way to end their tasks
+    names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_fetch_task")
+    found = [getattr(owner, name, None) for owner in (coordinator, fetcher) for name in names]
+    left: set[asyncio.Task[Any]] = {task for task in (*found, stopping) if task is not None}
+    for task in left:
+        task.cancel()
+    await asyncio.wait(left, timeout=CLOSE_SECONDS)
+    await _bounded(consumer._client.close())  # noqa: SLF001 - else its connections stay open
 
 
 async def _bounded(closing: Any) -> None:

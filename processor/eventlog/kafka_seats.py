@@ -70,6 +70,7 @@ class Seats:
         self._taking: asyncio.Task[None] | None = None
         self._begun: list[int] = []
         self._turn = asyncio.Lock()
+        self._over = False
         self._watchdog = Watchdog(asyncio.get_running_loop().time)
         self.held: dict[int, Seat] = {}
         """Those that may be polled."""
@@ -83,6 +84,8 @@ class Seats:
     def assigned(self, places: Sequence[TopicPartition]) -> None:
         """Called by the group's coordination: returns at once."""
         self.epoch += 1
+        if self._over:
+            return
         self._consumer.pause(*places)
         numbers = sorted(place.partition for place in places)
         self._taking = asyncio.get_running_loop().create_task(self._take_all(numbers), name=f"take-{self._group}")
@@ -94,6 +97,11 @@ class Seats:
         except Exception as error:
             logger.exception("release-failed", extra={"group": self._group})
             self._tell(error)
+
+    async def close(self) -> None:
+        """`release`, for good: a consumer that is slow to leave gets nothing more."""
+        self._over = True
+        await self.release()
 
     async def release(self) -> None:
         """Drain, commit what is finished, let go. Raises what `on_revoke` raises."""

@@ -85,7 +85,7 @@ class KafkaSubscription:
         self._seats = self._consumer = None
         try:
             if seats:
-                await seats.release()
+                await seats.close()
         finally:
             if consumer:
                 await leave(consumer)
