@@ -81,10 +81,10 @@ async def ours(address: asyncio.Future[str], stop: asyncio.Event, *, durable: bo
     from handlers.normalise.envelopes import envelopes  # noqa: PLC0415 - the bare server must not pay for these
     from processor.event import RAW  # noqa: PLC0415
     from processor.eventlog import Message, Topic  # noqa: PLC0415
-    from processor.listener import Where, listening, runner_of  # noqa: PLC0415
     from processor.receiver import Receiver  # noqa: PLC0415
     from processor.signatures import Verifier  # noqa: PLC0415
     from processor.telemetry import Metrics  # noqa: PLC0415
+    from processor.web.listener import Where, listening, runner_of  # noqa: PLC0415
 
     def now() -> datetime:
         return datetime.now(UTC)

@@ -15,17 +15,17 @@ from datetime import datetime, timedelta
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from processor import bodies
-from processor.answers import Accepted, problem
-from processor.callers import Proxies, RateLimit
-from processor.deadline import Deadlines
 from processor.errors import PoisonError, RetryableError
 from processor.event import Delivery, Envelope, digest
 from processor.eventlog import Message
-from processor.pages import Page, get_page
-from processor.refusals import Refusal, failing, not_json, of_body, ours, too_fast, unauthorised, wrong_method
 from processor.signatures import Caller, Unauthorised, Verifier
 from processor.telemetry import Metrics
+from processor.web import bodies
+from processor.web.answers import Accepted, problem
+from processor.web.callers import Proxies, RateLimit
+from processor.web.deadline import Deadlines
+from processor.web.pages import Page, get_page
+from processor.web.refusals import Refusal, failing, not_json, of_body, ours, too_fast, unauthorised, wrong_method
 
 PATH = "/webhooks/genesys"
 SOURCE = "genesys/unknown"
@@ -59,7 +59,7 @@ class Limits:
 
 
 class Receiver:
-    """Handles every request of the receiver's port (`processor.listener` opens it)."""
+    """Handles every request of the receiver's port (`processor.web.listener` opens it)."""
 
     def __init__(
         self,

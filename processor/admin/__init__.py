@@ -17,10 +17,10 @@ from processor.admin.console import console
 from processor.admin.description import openapi
 from processor.admin.operations import Operations
 from processor.admin.routes import operation_routes
-from processor.answers import answer, problem
 from processor.errors import FatalError, PoisonError, RefusedError, RetryableError
 from processor.signatures import same
 from processor.telemetry import Metrics
+from processor.web.answers import answer, problem
 
 READY_FOR = 1.0
 """Seconds for which one look at the log answers all probes."""
@@ -77,7 +77,7 @@ class Admin:
             raise FatalError(f"ADMIN_HOST is {self.host}, which others can reach: set ADMIN_TOKEN, or use 127.0.0.1")
 
     def runner(self, drain_seconds: float = 5) -> web.BaseRunner:
-        """For `processor.listener.listening`."""
+        """For `processor.web.listener.listening`."""
         app = web.Application(middlewares=[self._guard, _problems])
         app.router.add_get("/livez", self._alive)
         app.router.add_get("/readyz", self._ready)

@@ -9,8 +9,8 @@ import orjson
 from aiohttp import web
 
 from processor.admin.operations import Operations
-from processor.answers import answer, problem
 from processor.errors import PoisonError
+from processor.web.answers import answer, problem
 
 BY_AT_MOST = 200
 

@@ -10,8 +10,8 @@ from handlers.events import ScheduleUpdated, ShiftsUpdated
 from handlers.feeds import Feed
 from processor.errors import RetryableError
 from processor.eventlog import EventLog
-from processor.pages import Page
 from processor.table import Table, last
+from processor.web.pages import Page
 
 FOLLOW_SECONDS = 1.0
 

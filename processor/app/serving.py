@@ -20,18 +20,18 @@ from processor.app.operations import Desk
 from processor.app.policy import policy
 from processor.app.roles import Role, groups
 from processor.app.switches import switched_off
-from processor.callers import Proxies
 from processor.consumer import run
 from processor.errors import ProcessorError
 from processor.eventlog import EventLog
 from processor.eventlog.sqlite import SqliteLog
-from processor.listener import Tls, Where, listening, runner_of
 from processor.pace import Policy
 from processor.progress import Progress
 from processor.receiver import Limits, Receiver
 from processor.settings import Settings, SettingsError
 from processor.signatures import Verifier
 from processor.telemetry import Metrics, configure_logging
+from processor.web.callers import Proxies
+from processor.web.listener import Tls, Where, listening, runner_of
 
 COMPACT_EVERY = 3600.0
 DRAIN_SECONDS = 10.0

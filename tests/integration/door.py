@@ -15,10 +15,10 @@ from aiohttp import ClientSession, ClientTimeout
 from processor.errors import PoisonError
 from processor.event import Delivery, Envelope
 from processor.eventlog import Message
-from processor.listener import Where, listening, runner_of
 from processor.receiver import PATH, Receiver
 from processor.signatures import Verifier
 from processor.telemetry import Metrics
+from processor.web.listener import Where, listening, runner_of
 
 NOW = datetime(2026, 3, 9, 13, 0, 4, tzinfo=UTC)
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"gc:pass").decode()}

@@ -16,9 +16,9 @@ from aiohttp import ClientSession, web
 from processor.admin import Admin, is_loopback
 from processor.admin.description import openapi
 from processor.errors import FatalError, PoisonError, RefusedError, RetryableError
-from processor.listener import Where, listening
 from processor.progress import Progress
 from processor.telemetry import Metrics
+from processor.web.listener import Where, listening
 
 NOW = datetime(2026, 3, 9, 13, 0, 4, tzinfo=UTC)
 

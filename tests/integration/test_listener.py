@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from processor import listener
 from processor.errors import FatalError
-from processor.listener import Tls, Where, listening, runner_of
 from processor.receiver import PATH, Limits, Receiver
 from processor.signatures import Verifier
 from processor.telemetry import Metrics
+from processor.web import listener
+from processor.web.listener import Tls, Where, listening, runner_of
 from tests.integration.door import BASIC, NOW, Log, door, split
 
 DATA = Path(__file__).parents[1] / "data" / "tls"

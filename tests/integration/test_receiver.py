@@ -13,12 +13,12 @@ from datetime import timedelta
 
 import pytest
 
-from processor.callers import Proxies
 from processor.errors import FarSideDown, RetryableError
 from processor.event import Delivery, Envelope, digest
-from processor.pages import Page
 from processor.receiver import PATH, Limits
 from processor.signatures import Verifier, sign
+from processor.web.callers import Proxies
+from processor.web.pages import Page
 from tests.integration.door import NOW, door, split
 
 

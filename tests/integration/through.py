@@ -19,11 +19,11 @@ from processor import consumer
 from processor.app.topics import TOPICS
 from processor.eventlog import Record
 from processor.eventlog.sqlite import SqliteLog
-from processor.listener import Where, listening, runner_of
 from processor.pace import Policy
 from processor.receiver import PATH, Receiver
 from processor.signatures import Verifier
 from processor.telemetry import Metrics
+from processor.web.listener import Where, listening, runner_of
 
 NOW = datetime(2026, 3, 9, 14, tzinfo=UTC)
 HEADERS = {

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.bodies import Damaged, TooLarge, UnknownEncoding, decompress, encodings
+from processor.web.bodies import Damaged, TooLarge, UnknownEncoding, decompress, encodings
 
 
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.callers import CALLERS_AT_MOST, Proxies, RateLimit
 from processor.errors import FatalError
+from processor.web.callers import CALLERS_AT_MOST, Proxies, RateLimit
 
 PROXY = "10.0.0.1"
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from processor import bodies
-from processor.answers import problem, retry_after
+from processor.web import bodies
+from processor.web.answers import problem, retry_after
 
 
 class Refusal(Exception):
@@ -55,7 +55,7 @@ def not_json(detail: str) -> Refusal:
 
 
 def of_body(error: Exception, limit: int) -> Refusal:
-    """For what `processor.bodies` raises; the connection ends, since the rest of the body may still come."""
+    """For what `processor.web.bodies` raises; the connection ends, since the rest of the body may still come."""
     if isinstance(error, bodies.UnknownEncoding):
         detail, remedy = "This Content-Encoding is not read here.", "Send the body plain, or as gzip or deflate."
         return Refusal("encoding", problem(415, detail, remedy=remedy, headers=bodies.ACCEPTED, close=True))

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from aiohttp import web
 
-from processor.answers import problem
 from processor.errors import FatalError
+from processor.web.answers import problem
 
 BACKLOG = 1024
 """EventBridge opens a connection for each event: a burst of them must not be turned away."""
 
 TLS_CHECK_SECONDS = 10.0
 
-log = logging.getLogger("processor.listener")
+log = logging.getLogger("processor.web.listener")
 
 
 @dataclass(frozen=True, slots=True)
