@@ -1,0 +1,99 @@
+"""What we ask, decide and do: look-heres, fates, decisions, outcomes, and what people ask of the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from processor.event import Event, Instant, Shape
+
+
+class Lookup(Event):
+    """Look here: ask Genesys for the present state of the subject. `since`: an answer asked later suffices."""
+
+    type: ClassVar[str] = "genesys.lookups.requested"
+    topic: ClassVar[str] = "genesys.lookups"
+
+    what: str
+    why: str = ""
+    since: Instant
+    until: Instant | None = None
+    details: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Fate(Event):
+    """Why a raw record led to no clean record: duplicate, stale, coalesced, ignored or looked-up."""
+
+    type: ClassVar[str] = "genesys.fates.decided"
+    topic: ClassVar[str] = "genesys.fates"
+
+    fate: str
+    reason: str = ""
+
+
+class Standing(Shape):
+    """What we have changed on one medium of a queue and not yet taken back.
+
+    `baseline` is what a person had set, `target` what we put there: `{serviceLevelSeconds, memberIds}`.
+    """
+
+    step: int
+    baseline: Mapping[str, Any]
+    target: Mapping[str, Any]
+    since: Instant
+    decision_id: str
+
+
+class Decision(Event):
+    """What the loop decided about a queue; `standing` is the whole state after it, for all media."""
+
+    type: ClassVar[str] = "genesys.decisions.updated"
+    topic: ClassVar[str] = "genesys.decisions"
+
+    queue_id: str
+    media_type: str | None = None
+    action: str
+    rule: str = ""
+    reason: str = ""
+    step: int = 0
+    seen: Mapping[str, Any] = Field(default_factory=dict)
+    baseline: Mapping[str, Any] = Field(default_factory=dict)
+    target: Mapping[str, Any] = Field(default_factory=dict)
+    expected: Mapping[str, Any] = Field(default_factory=dict)
+    standing: Mapping[str, Standing] = Field(default_factory=dict)
+    memory: Mapping[str, Any] = Field(default_factory=dict)
+    """What the loop must not forget over a restart: times of changes, the freeze, who was told."""
+
+
+class Outcome(Event):
+    """What became of a decision or request. One chain of hashes per group and partition is added on append."""
+
+    type: ClassVar[str] = "genesys.outcomes.updated"
+    topic: ClassVar[str] = "genesys.outcomes"
+
+    request_id: str | None = None
+    decision_id: str | None = None
+    kind: str
+    status: str
+    before: Mapping[str, Any] = Field(default_factory=dict)
+    after: Mapping[str, Any] = Field(default_factory=dict)
+    latency_ms: float = 0
+    conflict_retries: int = 0
+    error: str | None = None
+    audit: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class FreezeRequested(Event):
+    """A person wants the loop to leave a queue alone (`freeze`), or to mind it again."""
+
+    type: ClassVar[str] = "genesys.requests.queue"
+    topic: ClassVar[str] = "genesys.requests"
+
+    kind: str
+    """`queue-freeze` or `queue-resume`."""
+    queue_id: str
+    reason: str = ""
+    by: str = ""
+    restore: bool = False
