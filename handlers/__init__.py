@@ -9,6 +9,7 @@ from typing import Any
 
 from handlers.adjust_queues import AdjustQueues
 from handlers.brake import brakes
+from handlers.counting import count
 from handlers.decide import know
 from handlers.escalate import Escalate
 from handlers.events import (
@@ -26,7 +27,8 @@ from handlers.events import (
 )
 from handlers.feedback import Feedback
 from handlers.look_up import LookUp
-from handlers.normalise import Context, Normalise, count
+from handlers.normalise import Context, Normalise
+from handlers.normalise import count as count_normalised
 from handlers.policy import REMEMBERED, Mode, Rule, Selection, remember
 from handlers.reconcile import horizon_tick, state_tick, volume_tick
 from handlers.sync_calendars import SyncScheduleCalendar, SyncShiftCalendar
@@ -84,7 +86,14 @@ def normalise(policy: Policy, now: Callable[[], datetime]) -> list[Group]:
     """genesys.raw → clean topics and look-heres: the one writer of both."""
     normaliser = Normalise(Context(now, policy.horizon, policy.holidays))
     return [
-        Group("normalise", "genesys.raw", (on(Envelope, normaliser),), pure=True, owns=normaliser.tables, observe=count)
+        Group(
+            "normalise",
+            "genesys.raw",
+            (on(Envelope, normaliser),),
+            pure=True,
+            owns=normaliser.tables,
+            observe=count_normalised,
+        )
     ]
 
 
@@ -114,7 +123,7 @@ def look_up(policy: Policy, genesys: Genesys, now: Callable[[], datetime]) -> li
     )
     handler = LookUp(genesys, now)
     follows: tuple[Table[Any, Any], ...] = (queues, decisions, *held)
-    return [Group("look-up", "genesys.lookups", (on(Lookup, handler),), follows=follows, ticks=ticks)]
+    return [Group("look-up", "genesys.lookups", (on(Lookup, handler),), follows=follows, ticks=ticks, observe=count)]
 
 
 def _held(event: type[Event]) -> Table[Any, bool]:
@@ -128,8 +137,8 @@ def sync(far: FarSides, now: Callable[[], datetime]) -> list[Group]:
     if far.calendars:
         hours = on(ScheduleUpdated, SyncScheduleCalendar(far.calendars, now))
         shifts = on(ShiftsUpdated, SyncShiftCalendar(far.calendars, now))
-        groups.append(Group("sync-calendar-schedules", ScheduleUpdated.topic, (hours,), states=True))
-        groups.append(Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,), states=True))
+        groups.append(Group("sync-calendar-schedules", ScheduleUpdated.topic, (hours,), states=True, observe=count))
+        groups.append(Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,), states=True, observe=count))
     return groups
 
 
@@ -137,7 +146,7 @@ def _pushed(push: Push, now: Callable[[], datetime]) -> list[Group]:
     handlers = {name: on(event, SyncToWfm(push.sender, now)) for name, event in PUSHED.items()}
     handlers["campaigns"] = on(CampaignUpdated, SyncCampaignsToWfm(push.sender, now))
     return [
-        Group(f"sync-{push.name}-{name}", f"genesys.{name}", (route,), states=True)
+        Group(f"sync-{push.name}-{name}", f"genesys.{name}", (route,), states=True, observe=count)
         for name, route in handlers.items()
         if name in push.topics
     ]
@@ -165,13 +174,16 @@ def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
             pure=True,
             owns=(mind.decisions,),
             follows=(mind.windows, mind.queues, mind.freezes),
+            observe=count,
             partition_ticks=(PartitionTick("brake", timedelta(seconds=0.5), mind.tick),),
         )
     ]
     if far.genesys and policy.mode is Mode.ACT:
         adjust = AdjustQueues(far.genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=brakes), now)
         follows = (adjust.decisions, adjust.freezes)
-        groups.append(Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows, states=True))
+        groups.append(
+            Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows, states=True, observe=count)
+        )
     if far.people:
         groups += _escalations(far.people, policy.rule)
     return groups

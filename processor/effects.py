@@ -130,6 +130,8 @@ class Effects:
         await self.append(subscription, partition, messages)
         if verdict.outcome is Outcome.DONE and verdict.result:
             member.apply(verdict.result.events)
+            if member.group.observe and verdict.result.events:
+                member.group.observe(member.metrics, verdict.result.events, member.now())
         member.metrics.handler_seconds.labels(member.group.name).observe((member.now() - begun).total_seconds())
 
     async def _commit(self, subscription: Subscription) -> None:

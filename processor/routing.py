@@ -68,7 +68,7 @@ class Group:
     Otherwise effects happen outside: lanes by key, outcomes appended, then the commit.
     `owns`: tables over topics that only this group writes (it applies its own outputs);
     `follows`: tables over topics that others write (caught up before each batch).
-    `observe` (pure groups): told of what was committed, a batch at a time, for counting.
+    `observe`: told of what was committed (pure: a batch at a time; else a record's outputs), for counting.
     `states`: the topic's records are states: the replay of a dead letter does the key's present
     record, not the parked one.
     """

@@ -75,13 +75,10 @@ class Metrics:
     requests: Counter
     request_seconds: Histogram
     breaker_open: Gauge
-    throttled_seconds: Counter
     effects: Counter
     latency_seconds: Histogram
     # the loop
     decisions: Counter
-    standing: Gauge
-    frozen: Gauge
 
     @classmethod
     def build(cls) -> Self:
@@ -140,12 +137,9 @@ class Metrics:
             ),
             request_seconds=histogram("request_seconds", "One request to a far side.", "far_side"),
             breaker_open=gauge("breaker_open", "1 while a far side counts as down.", "far_side"),
-            throttled_seconds=counter("throttled_seconds", "Waited for a far side's rate limit.", "far_side"),
             effects=counter("effects", "Changes made outside, by kind and status.", "kind", "status"),
             latency_seconds=histogram("latency_seconds", "From the delivery's receipt to a stage.", "stage"),
             decisions=counter("decisions", "Decisions of the loop, by action.", "action"),
-            standing=gauge("standing_adjustments", "Adjustments in force now."),
-            frozen=gauge("frozen_queues", "Queues on which the loop is stopped."),
         )
 
 

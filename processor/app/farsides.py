@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from handlers import FarSides, Push
 from processor.clients.api import Api, ApiPolicy, Time, open_session
-from processor.clients.authorise import Basic
+from processor.clients.authorise import Authoriser, Basic
 from processor.clients.calendars import Calendars
 from processor.clients.genesys.platform import Platform
 from processor.clients.genesys.token import ClientCredentials
@@ -47,22 +47,27 @@ class _Makes:
         self.metrics.requests.labels(name, status).inc()
         self.metrics.request_seconds.labels(name).observe(seconds)
 
+    def _api(self, name: str, url: str, auth: Authoriser | None = None, policy: ApiPolicy | None = None) -> Api:
+        api = Api(name, url, self.session, auth=auth, policy=policy, observe=self._observe)
+        self.metrics.breaker_open.labels(name).set_function(lambda: float(api.is_down))
+        return api
+
     def genesys(self) -> Platform | None:
         settings = self.settings
         if settings.genesys_client_id is None or settings.genesys_client_secret is None:
             return None
         if settings.genesys_dialect == "guide":
             raise FatalError("GENESYS_DIALECT=guide is not in this version: use platform")
-        login = Api("genesys-login", settings.login_url, self.session, observe=self._observe)
+        login = self._api("genesys-login", settings.login_url)
         secret = settings.genesys_client_secret.get_secret_value()
         token = ClientCredentials(login, settings.genesys_client_id, secret, time.monotonic)
-        api = Api("genesys", settings.api_url, self.session, auth=token, observe=self._observe)
+        api = self._api("genesys", settings.api_url, token)
         return Platform(api, horizon=settings.horizon, clocks=Time())
 
     def push(self, name: str, url: str | None, secret: SecretStr | None, path: str) -> Wfm | None:
         if url is None:
             return None
-        api = Api(name, url, self.session, policy=ApiPolicy(timeout=10), observe=self._observe)
+        api = self._api(name, url, policy=ApiPolicy(timeout=10))
         return Wfm(api, secret.get_secret_value() if secret else None, self.now, events_path=path)
 
     def pushes(self) -> tuple[Push, ...]:
@@ -81,9 +86,8 @@ class _Makes:
             return None
         password = settings.caldav_password.get_secret_value() if settings.caldav_password else ""
         auth = Basic(settings.caldav_user, password) if settings.caldav_user else None
-        return Calendars(
-            Api("calendars", settings.caldav_url, self.session, auth=auth, observe=self._observe), self.now
-        )
+        policy = ApiPolicy(concurrency=8, timeout=15)
+        return Calendars(self._api("calendars", settings.caldav_url, auth, policy), self.now)
 
 
 def redactor(settings: Settings) -> Redactor:
