@@ -145,12 +145,14 @@ def _lasting(situation: Situation) -> bool:
 def _someone_else_was_here(situation: Situation) -> bool:
     """The target is neither the baseline nor one of our steps; or it was ours, and somebody put the baseline back."""
     standing, present = situation.standing, situation.present_seconds
-    if standing is None or present is None or situation.known.queue.time <= standing.since:
+    if standing is None or present is None:
         return False
     baseline = situation.baseline_seconds
     ours = [tightened(situation.rule, baseline, step) for step in range(1, standing.step + 1)]
     if not _among(present, (baseline, *ours)):
         return True
+    if situation.known.queue.time <= standing.since:
+        return False  # what was there when we decided; a target that was ours before is an older story
     moved = [seconds for seconds in ours if not _among(seconds, (baseline,))]
     return _among(present, (baseline,)) and _among(situation.known.before.get(situation.media_type), moved)
 

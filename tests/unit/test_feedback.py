@@ -192,3 +192,9 @@ async def test_an_adjusted_queue_to_which_nothing_comes_any_more_is_restored() -
     loop = await feedback()
     silence = [volume(minute, offered=0, level=None) for minute in (61, 66)]
     assert actions(await hear(loop, queue(60), volume(60), *silence)) == ["adjust", "restore"]
+
+
+async def test_a_foreign_target_is_a_persons_whatever_the_clocks_say() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60))
+    assert actions(await hear(loop, queue(90, at=59), volume(61))) == ["stand-back"]
