@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from processor.clients.api import Api, ApiPolicy, open_session
+from processor.clients.authorise import Authoriser
 from processor.clients.pace import Time
 
 
@@ -93,3 +95,15 @@ def script(*answers: web.Response) -> Answerer:
         return web.Response(status=now.status, body=now.body, headers=now.headers)
 
     return answer
+
+
+ONCE = ApiPolicy(attempts=1)
+
+
+@asynccontextmanager
+async def api_to(
+    answer: Answerer, *, policy: ApiPolicy = ONCE, clock: Clock | None = None, auth: Authoriser | None = None
+) -> AsyncIterator[tuple[Api, FarSide]]:
+    async with far_side(answer) as far, open_session() as session:
+        clock = clock or Clock()
+        yield Api("genesys", far.url + "/base/", session, policy=policy, clocks=clock.time(), auth=auth), far

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -24,20 +23,9 @@ from processor.clients.api import (
     Unreachable,
     open_session,
 )
-from processor.clients.authorise import Authoriser, Basic
+from processor.clients.authorise import Basic
 from processor.errors import ConflictError, FarSideDown, ProcessorError, RefusedError, RetryableError
-from tests.unit.farside import Answerer, Clock, FarSide, far_side, said, script
-
-ONCE = ApiPolicy(attempts=1)
-
-
-@asynccontextmanager
-async def api_to(
-    answer: Answerer, *, policy: ApiPolicy = ONCE, clock: Clock | None = None, auth: Authoriser | None = None
-) -> AsyncIterator[tuple[Api, FarSide]]:
-    async with far_side(answer) as far, open_session() as session:
-        clock = clock or Clock()
-        yield Api("genesys", far.url + "/base/", session, policy=policy, clocks=clock.time(), auth=auth), far
+from tests.unit.farside import Clock, api_to, far_side, said, script
 
 
 async def test_a_good_answer_comes_back_with_headers_in_lower_case_and_json() -> None:

@@ -1,34 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from aiohttp import web
 
 from processor.clients.api import (
-    Api,
     ApiPolicy,
     Unreachable,
-    open_session,
 )
-from processor.clients.authorise import Authoriser
 from processor.clients.breaker import BreakerPolicy
 from processor.errors import FarSideDown, ProcessorError, RetryableError
-from tests.unit.farside import Answerer, Clock, FarSide, far_side, said, script
-
-ONCE = ApiPolicy(attempts=1)
-
-
-@asynccontextmanager
-async def api_to(
-    answer: Answerer, *, policy: ApiPolicy = ONCE, clock: Clock | None = None, auth: Authoriser | None = None
-) -> AsyncIterator[tuple[Api, FarSide]]:
-    async with far_side(answer) as far, open_session() as session:
-        clock = clock or Clock()
-        yield Api("genesys", far.url + "/base/", session, policy=policy, clocks=clock.time(), auth=auth), far
+from tests.unit.farside import Clock, api_to, said, script
 
 
 async def test_the_pace_slows_before_the_allowance_is_spent() -> None:
