@@ -89,12 +89,14 @@ async def test_what_is_not_taken_comes_again_and_what_is_refused_does_not(target
 
 
 async def test_some_are_sent_twice_and_the_ledger_counts_the_copies(target: Target) -> None:
+    def order() -> list[str]:
+        return [envelope["detail"]["timestamp"] for envelope in target.got]
+
     async with running(options(target, twice=1.0, late=0.5)) as sandbox:
         await target.until(lambda: any(entry.copies == 2 for entry in sandbox.ledger.entries.values()))
         ids = [envelope["id"] for envelope in target.got]
         assert len(set(ids)) < len(ids)
-    order = [envelope["detail"]["timestamp"] for envelope in target.got]
-    assert order != sorted(order)
+        await target.until(lambda: order() != sorted(order()))
 
 
 async def test_a_quiet_floor_answers_but_makes_no_events(target: Target) -> None:

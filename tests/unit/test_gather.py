@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from processor.clients.genesys.cache import Cache
-from processor.clients.genesys.gather import Gather
+from processor.clients.genesys.platform.cache import Cache
+from processor.clients.genesys.platform.gather import Gather
 from processor.errors import RefusedError, RetryableError
 from tests.unit.farside import Clock
 

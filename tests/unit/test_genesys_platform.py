@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import orjson
 import pytest
 
-from processor.clients.genesys.volume import half_hour
+from processor.clients.genesys.platform.volume import half_hour
 from processor.errors import PoisonError, RetryableError
 from tests.unit.farside import Asked, Clock, said
 from tests.unit.genesys_fake import Work, platform

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from processor.clients.genesys import QueueChange, QueueState
-from processor.clients.genesys.queues import with_target
+from processor.clients.genesys.platform.queues import with_target
 from processor.errors import ConflictError, FarSideDown, RefusedError, RetryableError
 from tests.unit.farside import Asked, said
 from tests.unit.genesys_fake import Work, platform

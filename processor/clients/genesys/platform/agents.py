@@ -9,10 +9,10 @@ from typing import Any
 import tenacity
 
 from processor.clients.api import Api, Forbidden, NotFound, Time
-from processor.clients.genesys.cache import Cache
-from processor.clients.genesys.gather import Gather
-from processor.clients.genesys.pages import Params, pages, path_id
-from processor.clients.genesys.units import WFM, Unit, Units
+from processor.clients.genesys.platform.cache import Cache
+from processor.clients.genesys.platform.gather import Gather
+from processor.clients.genesys.platform.pages import Params, pages, path_id
+from processor.clients.genesys.platform.units import WFM, Unit, Units
 from processor.errors import RetryableError
 from processor.event import instant
 
