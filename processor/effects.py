@@ -125,7 +125,7 @@ class Effects:
     async def _do(self, subscription: Subscription, record: Record, partition: int, replay: Replay | None) -> None:
         member = self._member
         begun = member.now()
-        verdict = await member.attempt(record, partition, self._slot)
+        verdict = await member.attempt(record, partition, self._slot, partial(self.append, subscription))
         messages = member.settle(record, verdict, replay)
         await self.append(subscription, partition, messages)
         if verdict.outcome is Outcome.DONE and verdict.result:

@@ -6,7 +6,8 @@
     │   └── Revoked      the partition is no longer ours: drop the work, somebody else does it
     ├── PoisonError      no repeat will help: to the dead letters at once
     ├── RefusedError     the far side or a person said no: an outcome, not a dead letter
-    │   └── ConflictError  what is there is not what we left there
+    │   ├── ConflictError  what is there is not what we left there
+    │   └── UnknownEnd     an effect was tried and nobody can say whether it is there: a person decides
     └── FatalError       the process must stop: exit 1, commit nothing past it
 
 Anything else that is raised is a bug: three attempts, then a dead letter.
@@ -60,6 +61,10 @@ class ConflictError(RefusedError):
     def __init__(self, message: str, found: object = None, remedy: str | None = None) -> None:
         super().__init__(message, remedy)
         self.found = found
+
+
+class UnknownEnd(RefusedError):
+    """An effect was tried that cannot be made conditional and cannot be searched for."""
 
 
 class FatalError(ProcessorError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,8 @@ from processor.telemetry import Metrics
 T = TypeVar("T")
 Pause = Callable[[asyncio.Event, float], Awaitable[None]]
 """(leaving, seconds): as `retry.sleep_unless`."""
+Append = Callable[[int, Sequence[Message]], Awaitable[None]]
+"""(partition, messages): as its owner; ends when they are in the log."""
 
 log = logging.getLogger("processor.consumer")
 
@@ -145,11 +148,14 @@ class Member:
         for partition in list(self._loaded):
             await self.catch_up(partition)
 
-    async def attempt(self, record: Record, partition: int, slot: asyncio.Semaphore | None = None) -> Verdict[Done]:
+    async def attempt(
+        self, record: Record, partition: int, slot: asyncio.Semaphore | None = None, append: Append | None = None
+    ) -> Verdict[Done]:
         """Read it, hand it to its handler until there is a verdict; tells of failures and counts the end.
 
-        `slot` is held during each attempt and free during waits. Raises Interrupted when the
-        partition leaves first, FatalError when bugs pass their limit.
+        `slot` is held during each attempt and free during waits; `append` takes the steps of a handler
+        that acts in steps. Raises Interrupted when the partition leaves first, FatalError when bugs
+        pass their limit.
         """
         leaving = self.leaving.get(partition)
         if leaving is None or leaving.is_set():
@@ -169,7 +175,7 @@ class Member:
         async def work() -> Done:
             async with slot:
                 await self.catch_up(partition)
-                return await self._handle(handler, event, partition)
+                return await self._handle(handler, event, partition, append)
 
         return await self._patience(record, leaving).attempt(work)
 
@@ -188,8 +194,21 @@ class Member:
             return Verdict(Outcome.POISON, 1, error=unreadable(error, record))
         return found or Verdict(Outcome.DONE, 0, Done())
 
-    async def _handle(self, handler: Handler[Any], event: Event | Envelope, partition: int) -> Done:
-        return self.written(partition, await handler(event) or ())
+    async def _handle(
+        self, handler: Handler[Any], event: Event | Envelope, partition: int, append: Append | None = None
+    ) -> Done:
+        returned = handler(event)
+        if not isinstance(returned, AsyncGenerator):
+            return self.written(partition, await returned or ())
+        if append is None:
+            raise TypeError(f"{self.group.name}: log to log there are no steps, only what is committed with the offset")
+        events: tuple[Publishable, ...] = ()
+        async with aclosing(returned) as steps:
+            async for batch in steps:
+                step = self.written(partition, batch)
+                await append(partition, step.messages)
+                events += step.events
+        return Done(events)  # its records are in the log already
 
     def written(self, partition: int, returned: Iterable[Publishable]) -> Done:
         """The outputs as records. One for an owned table must be of this partition: others have other owners."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, cast
@@ -12,14 +12,20 @@ from processor.eventlog import Record
 from processor.table import Table
 from processor.telemetry import Metrics
 
+Steps = AsyncGenerator[Iterable[Publishable], None]
+
 E = TypeVar("E", bound=Event | Envelope)
 E_contra = TypeVar("E_contra", bound=Event | Envelope, contravariant=True)
 
 
 class Handler(Protocol[E_contra]):
-    """Decides about one event, then acts. What it returns is appended before the offset is committed."""
+    """Decides about one event, then acts. What it returns is appended before the offset is committed.
 
-    async def __call__(self, event: E_contra, /) -> Iterable[Publishable] | None:
+    An asynchronous generator acts in steps: each batch that it yields is in the log before it goes
+    on, so that an effect can be announced before it is tried. Groups with effects only.
+    """
+
+    def __call__(self, event: E_contra, /) -> Awaitable[Iterable[Publishable] | None] | Steps:
         """Raise by remedy (`processor.errors`); catch nothing."""
         ...
 
@@ -71,6 +77,8 @@ class Group:
     `observe`: told of what was committed (pure: a batch at a time; else a record's outputs), for counting.
     `states`: the topic's records are states: the replay of a dead letter does the key's present
     record, not the parked one.
+    `reads`: for a topic that other programs write to as well: how any of its records becomes an
+    event of the one route, or None for none. Raises PoisonError.
     """
 
     name: str
@@ -83,6 +91,7 @@ class Group:
     observe: Observe | None = None
     ticks: tuple[Tick, ...] = ()
     partition_ticks: tuple[PartitionTick, ...] = ()
+    reads: Callable[[Record], Event | None] | None = None
 
     def decode(self, record: Record) -> tuple[Event | Envelope, Handler[Any]] | None:
         """The event and its handler; None when no route takes it (another kind, or a tombstone)."""
@@ -90,6 +99,9 @@ class Group:
             return Envelope.from_record(record), self.routes[0].handler
         if record.message.value is None:
             return None
+        if self.reads:
+            event = self.reads(record)
+            return (event, self.routes[0].handler) if event else None
         kind = record.message.headers.get("ce_type")
         for route in self.routes:
             if issubclass(route.event, Event) and route.event.type == kind:

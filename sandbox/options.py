@@ -21,6 +21,8 @@ class Options:
     port: int = 8090
     wfm_port: int = 8091
     host: str = "127.0.0.1"
+    dialect: str = "platform"
+    """`platform`: the official API. `guide`: the endpoints as the five guides show them."""
     seed: int = 1
     speed: float = 1.0
     catch_up: float = 60.0

@@ -23,6 +23,7 @@ from sandbox.genesys.organisation import Organisation
 from sandbox.genesys.people import People
 from sandbox.genesys.routing import Routing
 from sandbox.genesys.workforce import Workforce
+from sandbox.guide.rooms import Rooms
 from sandbox.ledger import Ledger, Witness
 from sandbox.life import Life
 from sandbox.names import QUEUES
@@ -46,6 +47,7 @@ class Sandbox:
         self.people = People(options, self.world, self.floor)
         self.routing = Routing(options, self.world, self.floor)
         self.workforce = Workforce(options, self.world, lambda: self.genesys_url)
+        self.guide = Rooms(options, self.world, self.floor)
         self.witness = Witness(self.world, self.floor, options.client_id)
         self.ledger = Ledger()
         self.wfm = Wfm(options.wfm_secret)
@@ -71,7 +73,9 @@ class Sandbox:
             self.poster.send(emission)
 
     def routes(self) -> list[Route]:
-        """Every operation of the Genesys stand-in."""
+        """Every operation of the Genesys stand-in, in its dialect."""
+        if self.options.dialect == "guide":
+            return list(self.guide.routes())
         rooms = (
             self.routing,
             self.people,

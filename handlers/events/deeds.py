@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
+import orjson
 from pydantic import Field
 
+from processor.errors import PoisonError
 from processor.event import Event, Instant, Shape
+from processor.eventlog import Record
 
 
 class Lookup(Event):
@@ -83,6 +87,52 @@ class Outcome(Event):
     conflict_retries: int = 0
     error: str | None = None
     audit: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Requested(Event):
+    """What somebody wants changed in Genesys; read as tolerantly as other programs write it."""
+
+    type: ClassVar[str] = "genesys.requests.made"
+    topic: ClassVar[str] = "genesys.requests"
+
+    kind: str
+    fields: Mapping[str, Any] = Field(default_factory=dict)
+    """The request's own fields, as `handlers.requests` reads them."""
+
+    def data(self) -> bytes:
+        """`kind` beside the fields."""
+        return orjson.dumps({"kind": self.kind, **self.fields})
+
+    @classmethod
+    def from_record(cls, record: Record) -> Self:
+        """An id, a time and a subject are found where the writer gave none. Raises PoisonError for no JSON object."""
+        try:
+            data = orjson.loads(record.message.value or b"null")
+        except orjson.JSONDecodeError as error:
+            raise PoisonError(f"a request is a JSON object: {error}") from error
+        if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
+            raise PoisonError("a request is a JSON object with its kind", "kind")
+        headers = record.message.headers
+        return cls(
+            id=headers.get("ce_id") or f"request@{record.partition}-{record.offset}",
+            time=_moment(headers.get("ce_time"), record.timestamp),
+            subject=headers.get("ce_subject") or record.message.key,
+            source=headers.get("ce_source") or "genesys/unknown",
+            cause=headers.get("ce_causationid", ""),
+            trace=headers.get("traceparent", ""),
+            sequence=f"{record.partition}-{record.offset}",
+            kind=data.pop("kind"),
+            fields=data,
+        )
+
+
+def _moment(said: str | None, otherwise: datetime) -> datetime:
+    """The time in a header that others wrote, if it is one."""
+    try:
+        found = datetime.fromisoformat(said or "")
+    except ValueError:
+        return otherwise
+    return found if found.tzinfo else otherwise
 
 
 class FreezeRequested(Event):

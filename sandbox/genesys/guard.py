@@ -57,10 +57,21 @@ class Call:
     parameters: Mapping[str, str]
     query: Mapping[str, list[str]]
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case name."""
 
     def first(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
         return self.query.get(name, [default])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an operation may return where the body alone does not say it all."""
+
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,8 @@ class Guard:
             limits: dict[str, str] = {}
             try:
                 answer = await self._pass(route, request, limits)
-                status, body, extra = route.status, answer, {}
+                told = answer if isinstance(answer, Answered) else Answered(answer)
+                status, body, extra = told.status or route.status, told.body, told.headers
             except Refusal as refusal:
                 status, body, extra = refusal.status, refusal.body(correlation), refusal.headers
             self.counts[f"{route.method} {route.path} {status}"] += 1
@@ -202,7 +214,8 @@ async def _read(route: Route, request: web.Request) -> Call:
     except ValueError as error:
         raise Refusal(400, "bad.request", "The request could not be understood by the server.") from error
     query = {name: _values(request.query.getall(name)) for name in request.query}
-    return Call(request.method, route.path, request.path, dict(request.match_info), query, body)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Call(request.method, route.path, request.path, dict(request.match_info), query, body, headers)
 
 
 def _values(given: list[str]) -> list[str]:

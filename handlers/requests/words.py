@@ -1,0 +1,114 @@
+"""What a request is made of, and everything that is wrong with one, each with its place and what would do."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from processor.errors import PoisonError
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`place` as in the file (`scheduleEntries[1].startTime`); `remedy` names a value that would do."""
+
+    place: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """One line."""
+        said = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{said} ({self.remedy})" if self.remedy else said
+
+
+class InvalidRequest(PoisonError):
+    """A request that nobody can carry out as it is written; tells all that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)), problems[0].place)
+        self.problems = tuple(problems)
+
+
+class Part(BaseModel):
+    """A value inside a request: camelCase outside, nothing that nobody reads."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    def fields(self) -> dict[str, Any]:
+        """As a file would say it; what was not said is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class Request(Part):
+    """What somebody wants changed. One model for each kind; `kind` is the word in files, addresses and outcomes."""
+
+    kind: ClassVar[str]
+
+    expected: Mapping[str, Any] | None = None
+    """What must still be there for the change to be made, in the words of an outcome's `after`; `--undo` sets it."""
+    undoes: str | None = Field(default=None, max_length=200)
+    """The id of the request that this one takes back."""
+
+    @abstractmethod
+    def subject(self) -> str:
+        """What it changes (`queue/<id>`): the record's key, so that requests about one thing keep their order."""
+
+    @classmethod
+    def review(cls, fields: Fields) -> Iterator[Problem]:
+        """What is wrong beyond the shape of each field, read from fields that may themselves be wrong."""
+        del fields
+        yield from ()
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """Raises `InvalidRequest` with every problem at once."""
+        try:
+            request, problems = cls.model_validate(fields), []
+        except ValidationError as error:
+            request, problems = None, [_problem(one) for one in error.errors()]
+        known = {problem.place for problem in problems}
+        problems += [problem for problem in cls.review(fields) if problem.place not in known]
+        if problems or request is None:
+            raise InvalidRequest(problems)
+        return request
+
+
+def place(location: Iterable[int | str]) -> str:
+    """`("scheduleEntries", 1, "startTime")` as `scheduleEntries[1].startTime`."""
+    said = ""
+    for step in location:
+        said += f"[{step}]" if isinstance(step, int) else f".{step}" if said else step
+    return said
+
+
+REMEDIES: Mapping[str, str] = {
+    "missing": "say it",
+    "extra_forbidden": "leave it out, or see the fields of this kind in the README",
+}
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    remedy = REMEDIES.get(error["type"], "")
+    message = error["msg"].removeprefix("Value error, ")
+    told = (error.get("ctx") or {}).get("error")
+    if isinstance(told, ValueError) and len(told.args) == 2:
+        message, remedy = str(told.args[0]), str(told.args[1])  # a validator of ours: ValueError(message, remedy)
+    elif error["type"] not in REMEDIES and not isinstance(error["input"], dict | list):
+        message = f"{message}, not {error['input']!r}"[:300]
+    return Problem(place(error["loc"]), message, remedy)
