@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
@@ -53,9 +53,20 @@ class RetryPolicy:
 
 @dataclass(slots=True)
 class FarSide:
-    """What one group knows of its far side: when it last took a record."""
+    """What one group knows of its far side: when it last took a record, and whether it is down."""
 
     answered_at: datetime | None = None
+    down: bool = False
+    returned: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, and replaced by a new one, when a record gets through after an outage."""
+
+    def answered(self, at: datetime) -> None:
+        """A record got through."""
+        self.answered_at = at
+        if self.down:
+            self.down = False
+            returned, self.returned = self.returned, asyncio.Event()
+            returned.set()
 
 
 class Verdict(NamedTuple, Generic[T]):
@@ -95,6 +106,7 @@ class Patience:
         self._bugs = 0
         self._failing = timedelta()
         self._failed_at: datetime | None = None
+        self._asked = False
 
     async def attempt(self, work: Callable[[], Awaitable[T]]) -> Verdict[T]:
         """Call `work` until there is a verdict."""
@@ -102,7 +114,7 @@ class Patience:
             result = await self._once(work)
         except Exception as error:
             return await self.attempt_again(work, error)
-        self._far_side.answered_at = self._now()
+        self._far_side.answered(self._now())
         return Verdict(Outcome.DONE, 1, result)
 
     async def _once(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -126,7 +138,7 @@ class Patience:
         retrying = AsyncRetrying(
             retry=retry_if_exception(self._worth_repeating),
             wait=self._wait,
-            sleep=self._sleep,
+            sleep=self._rest,
             after=self._note,
             reraise=True,
         )
@@ -136,12 +148,14 @@ class Patience:
             raise
         except Exception as error:
             return Verdict(self._named(error), self._attempts, error=error)
-        self._far_side.answered_at = self._now()
+        self._far_side.answered(self._now())
         return Verdict(Outcome.DONE, self._attempts + 1, result)
 
     def _worth_repeating(self, error: BaseException) -> bool:
         """Asked once after each failure, so the counting is done here."""
-        if not isinstance(error, FarSideDown):  # waiting for it is no attempt at the record
+        if isinstance(error, FarSideDown):
+            self._far_side.down = True
+        else:  # waiting for it is no attempt at the record
             self._attempts += 1
         if isinstance(error, FatalError | Revoked | Interrupted | PoisonError | RefusedError):
             return False
@@ -176,7 +190,24 @@ class Patience:
         else:
             drawn = _full_jitter(policy.first, policy.bug_cap)(state)
         asked = getattr(error, "retry_after", None) or timedelta()
+        self._asked = bool(asked)
         return max(drawn, min(asked, policy.asked_cap).total_seconds())
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep; no longer than until the far side is back, for what failed as it went down has long waits ahead."""
+        if self._asked:
+            await self._sleep(seconds)
+            return
+        asleep = asyncio.ensure_future(self._sleep(seconds))
+        back = asyncio.ensure_future(self._far_side.returned.wait())
+        try:
+            await asyncio.wait({asleep, back}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asleep.cancel()
+            back.cancel()
+            ended, _ = await asyncio.gather(asleep, back, return_exceptions=True)
+        if isinstance(ended, Exception):
+            raise ended
 
     @staticmethod
     def _named(error: Exception) -> Outcome:

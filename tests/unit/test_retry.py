@@ -17,7 +17,7 @@ from processor.errors import (
     RetryableError,
     Revoked,
 )
-from processor.retry import FarSide, Interrupted, Outcome, Patience, RetryPolicy, insist, sleep_unless
+from processor.retry import FarSide, Interrupted, Outcome, Patience, RetryPolicy, Verdict, insist, sleep_unless
 
 
 class Clock:
@@ -53,6 +53,26 @@ def raising(*errors: BaseException) -> Callable[[], Awaitable[str]]:
         return "done"
 
     return work
+
+
+async def test_waits_of_an_outage_end_when_the_far_side_is_back() -> None:
+    far_side, asleep = FarSide(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        asleep.set()
+        await asyncio.Event().wait()
+
+    def record(*errors: Exception) -> asyncio.Task[Verdict[str]]:
+        one = Patience(RetryPolicy(), far_side, lambda: datetime(2026, 3, 1, tzinfo=UTC), sleep, lambda *_: None)
+        return asyncio.create_task(one.attempt(raising(*errors)))
+
+    asked = RetryableError("not before", timedelta(minutes=1))
+    failed, told, down = record(RetryableError("no answer")), record(asked), record(FarSideDown("nobody there"))
+    await asleep.wait()
+    assert (await record()).outcome is Outcome.DONE
+    assert [(await one).outcome for one in (failed, down)] == [Outcome.DONE, Outcome.DONE]
+    assert not told.done(), "what the far side asked for is kept"
+    told.cancel()
 
 
 async def test_done_at_once_waits_for_nothing(clock: Clock) -> None:
