@@ -25,6 +25,7 @@ __all__ = [
     "Envelope",
     "Event",
     "Fence",
+    "Gone",
     "Instant",
     "Publishable",
     "Shape",
@@ -233,6 +234,30 @@ class Event(Shape):
             "received_at": headers.get("ce_receivedat"),
         }
         return cls.model_validate({**orjson.loads(record.message.value or b"{}"), **meta})
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A tombstone: this subject has no state in this topic any more, and compaction may remove its key."""
+
+    id: str
+    topic: str
+    subject: str
+    source: str
+    time: datetime
+    cause: str = ""
+
+    def to_message(self) -> Message:
+        """A record without a value."""
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": self.id,
+            "ce_source": self.source,
+            "ce_type": f"{self.topic}.deleted",
+            "ce_subject": self.subject,
+            "ce_time": instant(self.time),
+        }
+        return Message(self.topic, self.subject, None, headers | ({"ce_causationid": self.cause} if self.cause else {}))
 
 
 @cache

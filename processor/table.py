@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from processor.event import Event
+from processor.event import Event, Gone
 from processor.eventlog import EventLog, Record
 from processor.eventlog.partitions import partition_of
 
@@ -99,16 +99,22 @@ class Table(Generic[E, V]):
 
     def takes(self, event: object) -> bool:
         """Whether `apply` would fold it."""
+        if isinstance(event, Gone):
+            return event.topic == self.topic
         return isinstance(event, Event) and self._types.get(event.type) is type(event)
 
-    def apply(self, event: E) -> None:
+    def apply(self, event: E | Gone) -> None:
         """Fold one event: the owner does it with its own outputs, before they are in the log."""
         rows = self._rows[partition_of(event.subject, self._partitions)]
-        value = self._fold(rows.get(event.subject), event)
+        value = None if isinstance(event, Gone) else self._fold(rows.get(event.subject), event)
         if value is None:
             rows.pop(event.subject, None)
         else:
             rows[event.subject] = value
+
+    def holds(self, partition: int) -> bool:
+        """Whether it is loaded."""
+        return partition in self._position
 
     def drop(self, partition: int) -> None:
         """Forget a partition that has left."""
