@@ -14,10 +14,11 @@ from typing import Any
 import aiohttp
 import orjson
 
+from processor.clients.api import open_session
 from processor.errors import PoisonError, ProcessorError, RefusedError, RetryableError
 from processor.event import instant
-from processor.settings import Settings, load
-from processor.signatures import sign
+from processor.settings import Settings, SettingsError, load
+from processor.signatures import sign, sign_hub
 
 TIMEOUT = aiohttp.ClientTimeout(total=15)
 
@@ -38,12 +39,12 @@ def add(subparsers: Any) -> None:
 
 async def _post(options: argparse.Namespace) -> int:
     settings = load()
-    url = options.url or f"http://{settings.receiver_host}:{settings.receiver_port}/webhooks/genesys"
-    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+    url = options.url or target(settings)
+    async with open_session(settings.ca_file) as session:
         for file in options.files:
             body = wrap(_read(file), options.envelope)
             try:
-                async with session.post(url, data=body, headers=headers(settings, body)) as answer:
+                async with session.post(url, data=body, headers=headers(settings, body), timeout=TIMEOUT) as answer:
                     text = await answer.text()
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
                 raise RetryableError(f"{url} does not answer: {error}; is the receiver running?") from error
@@ -51,6 +52,12 @@ async def _post(options: argparse.Namespace) -> int:
                 raise _refused(answer.status, f"{file}: {answer.status} {text}")
             print(text)
     return 0
+
+
+def target(settings: Settings) -> str:
+    """The receiver that these settings would start."""
+    scheme = "https" if settings.receiver_tls_cert else "http"
+    return f"{scheme}://{settings.receiver_host}:{settings.receiver_port}/webhooks/genesys"
 
 
 def _refused(status: int, text: str) -> ProcessorError:
@@ -82,6 +89,10 @@ def headers(settings: Settings, body: bytes) -> dict[str, str]:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": signature,
         }
+    if settings.webhook_genesys_secret:
+        return common | {"X-Hub-Signature-256": sign_hub(settings.webhook_genesys_secret[0].get_secret_value(), body)}
+    if settings.webhook_public_keys:
+        raise SettingsError("a public key verifies but cannot sign: set WEBHOOK_BASIC or WEBHOOK_API_KEY to post")
     return common
 
 
