@@ -12,8 +12,9 @@ import json
 import logging
 import re
 import sys
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TextIO
@@ -53,6 +54,11 @@ class Metrics:
     log_pending_bytes: Gauge
     log_size_bytes: Gauge
     log_removed: Counter
+    spooling: Gauge
+    spooled: Counter
+    spool_forwarded: Counter
+    spool_records: Gauge
+    spool_oldest_seconds: Gauge
     # the engine
     records: Counter
     attempts: Counter
@@ -116,6 +122,11 @@ class Metrics:
             log_pending_bytes=gauge("log_pending_bytes", "Bytes waiting for the log's writer."),
             log_size_bytes=gauge("log_size_bytes", "The embedded log on disk, by file.", "file"),
             log_removed=counter("log_removed_records", "Records removed by retention or compaction.", "topic"),
+            spooling=gauge("spooling", "1 while events go through the spool, since Kafka does not take them."),
+            spooled=counter("spooled_records", "Records acknowledged out of the spool."),
+            spool_forwarded=counter("spool_forwarded_records", "Records that went from the spool to Kafka."),
+            spool_records=gauge("spool_records", "Records that lie in the spool."),
+            spool_oldest_seconds=gauge("spool_oldest_seconds", "Age of the oldest record in the spool."),
             records=counter("records", "Records finished, by group and outcome.", "group", "outcome"),
             attempts=counter("failed_attempts", "Attempts that failed, by the error's kind.", "group", "error"),
             handler_seconds=histogram("handler_seconds", "One record in its handler, waits included.", "group"),
@@ -209,6 +220,39 @@ class JsonLines(logging.Formatter):
         return self._redactor(text)
 
 
+class Seldom(logging.Filter):
+    """What any caller can cause a line of, once for each of his records: a hundred at once, then five a second.
+
+    The next line that passes says how many were `suppressed`. Errors always pass; counts are in the metrics.
+    """
+
+    EVENTS = frozenset({"dead-letter", "attempt-failed"})
+    AT_ONCE, PER_SECOND = 100.0, 5.0
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        self._left: dict[str, tuple[float, float]] = {}
+        self._suppressed: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        event = record.getMessage() if record.levelno < logging.ERROR else ""
+        if event not in self.EVENTS:
+            return True
+        now = self._monotonic()
+        left, then = self._left.get(event, (self.AT_ONCE, now))
+        left = min(self.AT_ONCE, left + (now - then) * self.PER_SECOND)
+        if left < 1:
+            self._left[event] = left, now
+            self._suppressed[event] = self._suppressed.get(event, 0) + 1
+            return False
+        self._left[event] = left - 1, now
+        if suppressed := self._suppressed.pop(event, 0):
+            record.suppressed = suppressed
+        return True
+
+
 def configure_logging(redactor: Redactor, stream: TextIO | None = None, level: int | str = "INFO") -> None:
     """Every logger of the process writes JSON lines to `stream` (stderr), secrets taken out.
 
@@ -216,6 +260,7 @@ def configure_logging(redactor: Redactor, stream: TextIO | None = None, level: i
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines(redactor))
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from prometheus_client import generate_latest
 
-from processor.telemetry import Metrics, Redactor, configure_logging
+from processor.telemetry import Metrics, Redactor, Seldom, configure_logging
 
 BASIC = 'genesys:pass"wörd-1234'
 SECRETS = [BASIC, "X-Api-Key: 0123456789abcdef", "whsec_c2VjcmV0IG9mIHRoZSBob29r"]
@@ -39,6 +39,22 @@ def test_a_line_is_one_json_object_with_its_facts(stream: io.StringIO) -> None:
     assert (line["level"], line["room"], line["event"]) == ("warning", "processor.room", "stuck")
     assert (line["group"], line["lag"]) == ("normalise", 3)
     assert line["time"].endswith("+00:00")
+
+
+def test_what_anybody_can_cause_is_told_seldom_and_how_often_it_was_not(stream: io.StringIO) -> None:
+    clock = [0.0]
+    handler = logging.getLogger().handlers[0]
+    handler.filters[:] = [Seldom(lambda: clock[0])]
+    room = logging.getLogger("processor.consumer")
+    for number in range(1000):
+        room.warning("dead-letter", extra={"number": number})
+        room.error("dead-letter")
+    clock[0] = 1.0
+    room.warning("dead-letter", extra={"number": 1000})
+    told = [line for line in lines(stream) if line["level"] == "warning"]
+    assert [line["number"] for line in told] == [*range(100), 1000]
+    assert told[-1]["suppressed"] == 900
+    assert sum(line["level"] == "error" for line in lines(stream)) == 1000
 
 
 def test_an_exception_stays_on_its_line(stream: io.StringIO) -> None:
