@@ -15,18 +15,24 @@ kafka: .venv/kafka-dev
 test: .venv/dev
 	$(BIN)/python -m pytest $(PYTEST)
 
-check: .venv/dev
+check: .venv/dev .venv/renderer
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/test_house.py
+	$(BIN)/python -m pytest tests/test_house.py tests/test_manifests.py
 
 chaos: .venv/dev
 	CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kills.py
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks
+
+# Kubernetes manifests are rendered by kustomize or kubectl; where neither is, Go builds the first.
+.venv/renderer: | .venv/bin/python
+	-@command -v kustomize >/dev/null || command -v kubectl >/dev/null || GOBIN=$(CURDIR)/$(BIN) GOPATH=$(CURDIR)/.venv/go GOFLAGS=-modcacherw \
+	    go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	@touch $@
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'

@@ -1,4 +1,4 @@
-"""`topics [--check]`: makes the topics, or says whether they are as they must be."""
+"""`topics [--check|--strimzi CLUSTER]`: makes the topics, or says whether they are as they must be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from processor.app.kafka import connection_of, is_kafka, order_of
 from processor.app.log import log_file, open_log
+from processor.app.strimzi import manifest
 from processor.app.topics import TOPICS
 from processor.eventlog import Topic
 from processor.eventlog.kafka_promises import Finding
@@ -20,7 +21,17 @@ def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("topics", help="create or check the topics", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when something differs")
-    parser.set_defaults(run=lambda options: asyncio.run(_topics(options)))
+    parser.add_argument(
+        "--strimzi", metavar="CLUSTER", help="touch nothing; print them as KafkaTopic resources of this cluster"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.strimzi:
+        print(manifest(order_of(load()), options.strimzi), end="")
+        return 0
+    return asyncio.run(_topics(options))
 
 
 async def _topics(options: argparse.Namespace) -> int:

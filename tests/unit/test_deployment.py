@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,20 +18,6 @@ from sandbox.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-BASE = ROOT / "k8s" / "base"
-
-
-def manifests() -> list[dict[str, Any]]:
-    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
-    names = kustomization["resources"]
-    assert set(names) | {"kustomization.yaml", "config.yaml"} == {path.name for path in BASE.iterdir()}
-    return [one for name in names for one in yaml.safe_load_all((BASE / name).read_text(encoding="utf-8"))]
-
-
-def pod() -> dict[str, Any]:
-    (found,) = [one for one in manifests() if one["kind"] == "StatefulSet"]
-    assert found["spec"]["replicas"] == 1, "the embedded log has one writer"
-    return found["spec"]["template"]["spec"]
 
 
 @pytest.mark.parametrize("service", COMPOSE["services"])
@@ -44,33 +30,6 @@ def test_compose_tells_each_service_settings_that_exist(service: str) -> None:
         assert settings.api_url.endswith(f":{Options().port}")
         assert settings.wfm_url.endswith(f":{Options().wfm_port}")
         assert settings.admin_token is not None, "its port is published"
-
-
-def test_kubernetes_tells_it_settings_that_exist(tmp_path: Path) -> None:
-    (container,) = pod()["containers"]
-    told = {entry["name"]: entry["value"] for entry in container["env"]}
-    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-    assert {Path(told["PROCESSOR_CONFIG"]).parent, Path(told["PROCESSOR_ADMIN_TOKEN_FILE"]).parent} <= set(
-        map(Path, mounts)
-    )
-    secret = tmp_path / "secret"
-    secret.write_text("genesys:a-secret")
-    told |= {name: str(secret) for name in told if name.endswith("_FILE")}
-    settings = load(told | {"PROCESSOR_CONFIG": str(BASE / "config.yaml")})
-    assert settings.admin_token, "the admin port is reachable from outside the pod"
-    assert settings.webhook_basic
-    assert settings.log == "sqlite:////data/events.db"
-    assert "/data" in mounts
-
-
-def test_the_pod_runs_as_nobody_and_is_watched_on_the_admin_port() -> None:
-    spec = pod()
-    (container,) = spec["containers"]
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}
-    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
-    assert spec["enableServiceLinks"] is False
 
 
 def copied() -> list[str]:
@@ -86,25 +45,44 @@ def test_the_image_gets_every_file_that_it_copies() -> None:
         assert any(fnmatch(name, pattern) for pattern in admitted), f".dockerignore keeps {name} out"
 
 
+def build_steps(place: Path) -> str:
+    """The commands of the image's build stage, as a script for another place than the root of an image."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    stage = text.partition("AS build\n")[2].partition("\nFROM ")[0]
+    runs = [line.removeprefix("RUN ") for line in stage.splitlines() if line.startswith("RUN ")]
+    assert len(runs) == 2
+    return "set -eu\n" + "\n".join(runs).replace("/opt/", f"{place}/opt/")
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_the_wheel_of_those_files_is_the_whole_product(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+def test_the_steps_of_the_image_give_the_whole_product(tmp_path: Path) -> None:
     for name in copied():
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, tmp_path / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run(
-        [*command, "--no-build-isolation", "--wheel-dir", "dist", "."], cwd=tmp_path, check=True, timeout=150
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    environment |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP"))}
+    done = subprocess.run(
+        ["sh", "-c", build_steps(tmp_path)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
     )
+    assert done.returncode == 0, done.stderr
+    product = tmp_path / "opt" / "product" / "bin"
+    shown = subprocess.run(
+        [str(product / "genesys-processor"), "--help"], cwd="/", capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "serve" in shown.stdout
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    inside = zipfile.ZipFile(wheel)
-    packed = set(inside.namelist())
+    packed = set(zipfile.ZipFile(wheel).namelist())
     for room in ("processor", "handlers", "sandbox"):
-        for path in (ROOT / room).rglob("*"):
-            if path.suffix in {".py", ".html"} and not any(part == "__pycache__" for part in path.parts):
-                assert str(path.relative_to(ROOT)) in packed
-    (entry,) = [name for name in packed if name.endswith("entry_points.txt")]
-    assert "genesys-processor = processor.cli:main" in inside.read(entry).decode()
+        for path in (tmp_path / room).rglob("*"):
+            if path.suffix in {".py", ".html"}:
+                assert str(path.relative_to(tmp_path)) in packed
