@@ -4,6 +4,7 @@
     floor measure            pure: what happens on the floor, and what it counts up to
     entities world           the organisation's settings as vendor JSON, with versions and authors
     genesys/                 the official API over both: guard (limits, refusals), then a file for each area
+    guide/                   the five guides' API over the same: a room for each guide, webhooks and their calls
     events life post ledger  what is told, when, to whom, and the sandbox's own account of it
     wfm signing              the WFM system that verifies and keeps books
     clock options control    its clock, how it is started, what tests may do to it

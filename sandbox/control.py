@@ -48,6 +48,7 @@ class Control:
             "queues/{id}": self.queue,
             "schedules/{id}": self.schedule,
             "groups/{id}": self.group,
+            "groups/{group}/schedules/{id}": self.guide_schedule,
             "campaigns/{id}": self.campaign,
             "agents/{id}": self.agent,
             "agents/{id}/shifts": self.shift,
@@ -170,6 +171,14 @@ class Control:
     def schedule(self, body: Json, key: str) -> None:
         """A person edits a schedule (fields to merge), or `deleted`."""
         self._edit(self._sandbox.world.schedules, key, body)
+
+    def guide_schedule(self, body: Json, group: str, key: str) -> None:
+        """A person edits a schedule of the guide dialect (fields to merge), or `deleted`."""
+        room = self._sandbox.guide.schedules
+        if body.get("deleted"):
+            room.remove(group, key)
+        else:
+            room.by_a_person(group, key, **body)
 
     def group(self, body: Json, key: str) -> None:
         """A person edits a schedule group."""

@@ -78,13 +78,14 @@ class Reporter:
             "source": "PURECLOUD",
             "presenceDefinition": definition,
             "primary": True,
-            "message": "",
+            "message": happening.message,
             "modifiedDate": stamp(at),
         }
+        shown = {"presenceDefinition": definition, "presenceMessage": happening.message, "modifiedDate": stamp(at)}
         activity = {
             "id": user,
             "routingStatus": {"status": happening.routing, "startTime": stamp(happening.routing_since or at)},
-            "presence": {"presenceDefinition": definition, "presenceMessage": "", "modifiedDate": stamp(at)},
+            "presence": shown,
             "outOfOffice": {"active": False, "modifiedDate": stamp(self._floor.roster.midnight)},
             "activeQueueIds": [key for key, members in self._world.members.items() if members.get(user)],
             "dateActiveQueuesChanged": stamp(at),

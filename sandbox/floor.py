@@ -8,6 +8,8 @@ What a change of the queue's settings does here is what it does at Genesys, no m
   (scoring method TimestampAndPriority) and whose skill he has.
 * The service level target routes nothing. A tighter target changes what counts as in time;
   it brings no agent, and does not reorder the waiting.
+* Only where `overflow` is set (the guide dialect, whose adjustment has nothing but the target):
+  a contact that has waited as long as the target is offered to members who are not joined too.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ class Desk:
     routing: str = "OFF_QUEUE"
     routing_since: float = 0.0
     contact: Contact | None = None
+    message: str = ""
+    """What he lets others read beside his presence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Happening:
     presence: str = ""
     routing: str = ""
     routing_since: datetime | None = None
+    message: str = ""
 
 
 class Floor:
@@ -78,7 +83,11 @@ class Floor:
         agents: Iterable[Agent],
         queues: Iterable[QueueSpec],
         members: Mapping[str, Mapping[str, bool]],
+        *,
+        overflow: Callable[[str], float] | None = None,
     ) -> None:
+        """`overflow`: by queue id, the seconds after which members who are not joined may serve a contact."""
+        self._overflow = overflow
         self.roster = roster
         self.queues = {queue.id: queue for queue in queues}
         self.desks = {agent.id: Desk(agent) for agent in agents}
@@ -128,7 +137,7 @@ class Floor:
             self._told.append(Happening(now, what, key))
         else:
             since = self.moment(desk.routing_since)
-            self._told.append(Happening(now, what, key, desk.presence, desk.routing, since))
+            self._told.append(Happening(now, what, key, desk.presence, desk.routing, since, desk.message))
 
     # The day: who comes, pauses and goes.
 
@@ -192,6 +201,8 @@ class Floor:
             self._take_next(min(free, key=lambda desk: desk.routing_since))
         else:
             self._at(arrival.at + arrival.patience, lambda: self._give_up(queue_id, contact))
+            if self._overflow:
+                self._at(arrival.at + self._overflow(queue_id), self._look_for_work)
         self._expect(queue_id)
 
     def _give_up(self, queue_id: str, contact: Contact) -> None:
@@ -204,12 +215,22 @@ class Floor:
         """The contact that has waited longest in any of his queues, if there is one he can take."""
         best: tuple[float, str, Contact] | None = None
         for key, waiting in self.waiting.items():
-            if self._members[key].get(desk.agent.id):
+            longest = self._must_have_waited(desk, key)
+            if longest is not None:
                 contact = next((contact for contact in waiting if _able(desk, contact)), None)
+                if contact and self.time - contact.arrival.at < longest:
+                    continue
                 if contact and (best is None or contact.arrival.at < best[0]):
                     best = contact.arrival.at, key, contact
         if best:
             self._answer(desk, best[1], best[2])
+
+    def _must_have_waited(self, desk: Desk, queue_id: str) -> float | None:
+        """Before this agent may take a contact of the queue; None when it is not his at all."""
+        joined = self._members[queue_id].get(desk.agent.id)
+        if joined is None or not (joined or self._overflow):
+            return None
+        return 0.0 if joined or self._overflow is None else self._overflow(queue_id)
 
     def _answer(self, desk: Desk, queue_id: str, contact: Contact) -> None:
         self.waiting[queue_id].remove(contact)

@@ -38,10 +38,18 @@ class Life:
         self._witness = witness
         self._send = send
         self.quiet = quiet
+        self.heard: list[Callable[[Happening], None]] = []
+        """Who else wants to know what happens on the floor; not called while it is quiet."""
         self._changed: set[str] = set()
         self._observed: dict[str, datetime] = {}
         self._story = list(self._plan())
         world.listeners.append(self._tell_change)
+
+    def expect(self, story: Iterable[tuple[float, Callable[[], object]]]) -> None:
+        """People will do this too: (minutes after the beginning, what)."""
+        begin = self._clock.begin
+        planned = [*self._story, *((begin + timedelta(minutes=minutes), act) for minutes, act in story)]
+        self._story = sorted(planned, key=lambda one: one[0])
 
     async def run(self) -> None:
         """For ever."""
@@ -66,6 +74,8 @@ class Life:
                 self._send(emission)
 
     def _tell(self, happening: Happening) -> None:
+        for listener in () if self.quiet else self.heard:
+            listener(happening)
         if happening.what == "presence":
             self._out(self._reporter.presence(happening))
         elif happening.what == "routing":

@@ -115,6 +115,12 @@ def pool() -> tuple[str, ...]:
     return tuple(agent.id for agent in agents() if agent.crew.backup)
 
 
+SKILLS = {name: uid("skill", name) for name in ("Billing", "English", "Returns")}
+"""The organisation's routing skills; all have English, some Billing, nobody Returns."""
+WRAP_UP_CODES = {name: uid("wrap-up-code", name) for name in ("Resolved", "Follow-up", "Escalated")}
+"""What agents may close a conversation with."""
+PROFILES = {name: uid("profile", name) for name in ("Tier 1", "Billing Desk")}
+"""The routing profiles of the guide dialect."""
 PRESENCES = {
     name: uid("presence", name)
     for name in ("Available", "Busy", "Away", "Break", "Meal", "Meeting", "Training", "OnQueue", "Idle", "Offline")

@@ -42,3 +42,5 @@ class Options:
     twice: float = 0.03
     """The share of events that are posted again although they were taken."""
     late_seconds: float = 3.0
+    heartbeat_seconds: float = 30.0
+    """Real ones, between two signs of life on a notification channel."""

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import random
 import time
+from collections.abc import Mapping
 
 import aiohttp
 import orjson
@@ -23,9 +24,13 @@ GIVE_UP = 24 * 3600.0
 
 
 class Poster:
-    """One target. Every event is a task of its own, so nothing waits for another's retries."""
+    """One target. Every event is a task of its own, so nothing waits for another's retries.
 
-    def __init__(self, options: Options, target: str, ledger: Ledger) -> None:
+    `headers`: instead of EventBridge's, what a webhook was registered with.
+    """
+
+    def __init__(self, options: Options, target: str, ledger: Ledger, headers: Mapping[str, str] | None = None) -> None:
+        self._own_headers = headers
         self._options = options
         self._target = target
         self._ledger = ledger
@@ -92,6 +97,8 @@ class Poster:
         return answer.status, float(asked) if asked.isdecimal() else 0.0
 
     def _headers(self) -> dict[str, str]:
+        if self._own_headers is not None:
+            return dict(self._own_headers)
         headers = {
             "User-Agent": "Amazon/EventBridge/ApiDestinations",
             "Content-Type": "application/json; charset=utf-8",

@@ -17,12 +17,20 @@ from sandbox.events import Emission, Reporter
 from sandbox.floor import Floor
 from sandbox.genesys.analytics import Analytics
 from sandbox.genesys.architect import Architect
+from sandbox.genesys.assigning import Assigning
+from sandbox.genesys.authorization import Authorization
+from sandbox.genesys.capacity import Capacity
 from sandbox.genesys.guard import Guard, Refusal, Route
 from sandbox.genesys.login import Login
+from sandbox.genesys.notifications import Notifications
 from sandbox.genesys.organisation import Organisation
+from sandbox.genesys.outbound import Outbound
 from sandbox.genesys.people import People
 from sandbox.genesys.routing import Routing
+from sandbox.genesys.skills import Skills
+from sandbox.genesys.triggers import Triggers
 from sandbox.genesys.workforce import Workforce
+from sandbox.genesys.wrapup import WrapUpCodes
 from sandbox.guide.rooms import Rooms
 from sandbox.ledger import Ledger, Witness
 from sandbox.life import Life
@@ -40,16 +48,24 @@ class Sandbox:
         self.options = options
         self.clock = SimClock(options.speed, options.catch_up)
         self.world = World(self.clock.now)
-        self.floor = Floor(options.seed, self.world.roster, self.world.agents.values(), QUEUES, self.world.members)
+        overflow = self._target if options.dialect == "guide" else None
+        people, members = self.world.agents.values(), self.world.members
+        self.floor = Floor(options.seed, self.world.roster, people, QUEUES, members, overflow=overflow)
         self.floor.advance(self.clock.begin)
         self.guard = Guard(options, self.clock)
         self.login = Login(options, self.guard)
         self.people = People(options, self.world, self.floor)
         self.routing = Routing(options, self.world, self.floor)
+        self.skills = Skills(options, self.world)
+        self.capacity = Capacity(self.world, self.skills)
+        self.wrap_up_codes = WrapUpCodes(options, self.world)
+        self.outbound = Outbound(options, self.world)
         self.workforce = Workforce(options, self.world, lambda: self.genesys_url)
-        self.guide = Rooms(options, self.world, self.floor)
-        self.witness = Witness(self.world, self.floor, options.client_id)
+        self.triggers = Triggers()
+        self.notifications = Notifications(self.clock, lambda: self.genesys_url, heartbeat=options.heartbeat_seconds)
         self.ledger = Ledger()
+        self.guide = Rooms(options, self.world, self.floor, self.skills, self.ledger)
+        self.witness = Witness(self.world, self.floor, options.client_id)
         self.wfm = Wfm(options.wfm_secret)
         self.poster = Poster(options, options.target, self.ledger) if options.target else None
         self.life = Life(
@@ -61,6 +77,9 @@ class Sandbox:
             send=self._send,
             quiet=options.quiet,
         )
+        if options.dialect == "guide":
+            self.life.heard.append(self.guide.heard)
+            self.life.expect(self.guide.story())
         self.genesys_url = ""
         self.wfm_url = ""
         self._wfm_runner: web.AppRunner | None = None
@@ -68,7 +87,15 @@ class Sandbox:
         self._wfm_port = options.wfm_port
         self.work: list[asyncio.Task[None]] = []
 
+    def _target(self, queue_id: str) -> float:
+        """After how many seconds of waiting the whole team is asked, in the guide dialect."""
+        queue, spec = self.world.queues.get(queue_id), next(one for one in QUEUES if one.id == queue_id)
+        if queue is None:
+            return spec.target_seconds
+        return float(queue["mediaSettings"][spec.media]["serviceLevel"]["durationMs"]) / 1000
+
     def _send(self, emission: Emission) -> None:
+        self.notifications.send(emission)
         if self.poster:
             self.poster.send(emission)
 
@@ -79,20 +106,31 @@ class Sandbox:
         rooms = (
             self.routing,
             self.people,
+            self.skills,
+            self.capacity,  # before the next room: `bulk` is not the id of a skill
+            Assigning(self.world, self.skills),
+            self.wrap_up_codes,
             self.workforce,
             Architect(self.options, self.world),
+            self.outbound,
             Analytics(self.world, self.floor),
+            self.triggers,
+            self.notifications,
             Organisation(self.options, self.world),
+            Authorization(self.guard, lambda: self.login.scopes),
         )
         return [route for room in rooms for route in room.routes()]
 
     def app(self) -> web.Application:
         """The Genesys stand-in, its login host and the control addresses, on one port."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
-        app.router.add_post("/oauth/token", self.login.token)
+        app.router.add_routes(self.login.routes())
         app.router.add_get("/_download/{operation}", self._download)
+        app.router.add_get("/channels/{channel}", self.notifications.listen)
         app.router.add_routes(Control(self).routes())
-        for route in self.routes():
+        served = self.routes()
+        self.login.scopes = tuple(sorted({scope for route in served for scope in route.any_of}))
+        for route in served:
             app.router.add_route(route.method, route.path, self.guard.wrap(route))
         app.router.add_route("*", "/{tail:.*}", self._nothing)
         return app
@@ -160,6 +198,8 @@ async def running(options: Options) -> AsyncIterator[Sandbox]:
     sandbox = Sandbox(options)
     async with sandbox.listening():
         sandbox.work.append(asyncio.create_task(sandbox.life.run()))
+        if options.dialect == "guide":
+            sandbox.work.append(asyncio.create_task(sandbox.guide.webhooks.run()))
         if sandbox.poster:
             sandbox.work.append(asyncio.create_task(sandbox.poster.run()))
         try:

@@ -1,4 +1,4 @@
-"""Schedules, schedule groups and campaign schedules: versions in the body, 409 when they do not match."""
+"""Schedules and schedule groups: versions in the body, 409 when they do not match."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from sandbox.options import Options
 from sandbox.world import World
 
 READ_ONLY = {"id", "dateCreated", "dateModified", "createdBy", "modifiedBy", "state", "selfUri", "version"}
-CAMPAIGN_VIEW = ("outbound:schedule:view", "outbound:campaign:viewSchedule")
-CAMPAIGN_EDIT = ("outbound:schedule:edit", "outbound:campaign:editSchedule")
 
 
 class Architect:
-    """The operations on opening hours and on campaigns' schedules."""
+    """The operations on opening hours."""
 
     def __init__(self, options: Options, world: World) -> None:
         self._options = options
@@ -24,20 +22,7 @@ class Architect:
     def routes(self) -> list[Route]:
         """What is served."""
         world = self._world
-        served = [
-            Route(
-                "GET",
-                "/api/v2/outbound/schedules/campaigns",
-                lambda _: list(world.campaigns.values()),
-                CAMPAIGN_VIEW,
-            ),
-            *self._entity(
-                "/api/v2/outbound/schedules/campaigns/{campaignId}",
-                world.campaigns,
-                ("campaign", "intervals"),
-                (CAMPAIGN_VIEW, CAMPAIGN_EDIT),
-            ),
-        ]
+        served: list[Route] = []
         for path, table, key, right, required in (
             ("schedules", world.schedules, "scheduleId", "schedule", ("name", "start", "end")),
             ("schedulegroups", world.groups, "scheduleGroupId", "scheduleGroup", ("name",)),

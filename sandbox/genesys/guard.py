@@ -119,6 +119,8 @@ class Guard:
         """`METHOD template status` → how often."""
         self.seen: deque[Call] = deque(maxlen=10_000)
         """The last calls that were let through to their operation."""
+        self.watchers: list[Callable[[Call], None]] = []
+        """Told of a call when its work is done and its answer is not yet out: where other people come in between."""
         self._window = (0, Counter[str]())
 
     def wrap(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -147,6 +149,16 @@ class Guard:
             return web.Response(status=status, headers=every)
         return web.Response(status=status, text=json.dumps(body), content_type="application/json", headers=every)
 
+    def _told(self, count: int, reset: int) -> dict[str, str]:
+        """The rate limit as the dialect tells of it: G1 names one header only."""
+        if self._options.dialect == "guide":
+            return {"X-RateLimit-Remaining": str(max(0, self.rate_limit - count))}
+        return {
+            "inin-ratelimit-count": str(count),
+            "inin-ratelimit-allowed": str(self.rate_limit),
+            "inin-ratelimit-reset": str(reset),
+        }
+
     async def _pass(self, route: Route, request: web.Request, limits: dict[str, str]) -> Any:
         call = await _read(route, request)
         failure = self._planted(request)
@@ -160,11 +172,13 @@ class Guard:
         limits.update(self._count(token))
         lacking = self.missing.intersection(route.any_of)
         if lacking and lacking == set(route.any_of):
-            raise _forbidden(route.any_of)
+            raise _out_of_scope(route.any_of) if self._options.dialect == "guide" else _forbidden(route.any_of)
         self.seen.append(call)
         answer = route.work(call)
         if isinstance(answer, Awaitable):
             answer = await answer
+        for watcher in tuple(self.watchers):
+            watcher(call)
         if failure and failure.drop:
             _hang_up(request)
         return answer
@@ -196,11 +210,7 @@ class Guard:
         self._window[1][token] += 1
         count = self._window[1][token]
         reset = max(1, math.ceil((60 - now % 60) / self._clock.speed()))
-        limits = {
-            "inin-ratelimit-count": str(count),
-            "inin-ratelimit-allowed": str(self.rate_limit),
-            "inin-ratelimit-reset": str(reset),
-        }
+        limits = self._told(count, reset)
         if count > self.rate_limit:
             message = f"Rate limit exceeded the maximum. Retry the request in [{reset}] seconds"
             raise Refusal(429, "too.many.requests.retry.after", message, {**limits, "Retry-After": str(reset)})
@@ -231,6 +241,12 @@ def _forbidden(permissions: tuple[str, ...]) -> Refusal:
         return Refusal(403, "missing.permissions", message)
     message = f"{refused} must have at least one of the following permissions assigned: [{names}]"
     return Refusal(403, "missing.any.permissions", message)
+
+
+def _out_of_scope(scopes: tuple[str, ...]) -> Refusal:
+    """G4: the message names the missing scope."""
+    message = f"The token is missing the following scope(s): {' or '.join(scopes)}"
+    return Refusal(403, "missing.scope", message)
 
 
 def _hang_up(request: web.Request) -> None:

@@ -34,7 +34,7 @@ def presence(floor: Floor, user: str) -> Json:
             "systemPresence": desk.presence,
             "selfUri": f"/api/v2/presencedefinitions/{definition}",
         },
-        "message": "",
+        "message": desk.message,
         "modifiedDate": stamp(floor.moment(desk.presence_since)),
         "selfUri": f"/api/v2/users/{user}/presences/PURECLOUD",
     }
@@ -111,12 +111,14 @@ class People:
         return {"id": user, **said, "selfUri": f"/api/v2/users/{user}/outofoffice"}
 
     def set_presence(self, call: Call) -> Json:
-        """By the id of a definition; a name is refused."""
-        user = self._known(call)
-        wanted = ((call.body or {}).get("presenceDefinition") or {}).get("id")
-        if wanted not in NAMES:
+        """By the id of a definition (a name is refused), with or without a message; or the message alone."""
+        user, body = self._known(call), call.body or {}
+        desk = self._floor.desks[user]
+        wanted = (body.get("presenceDefinition") or {}).get("id", None if "message" not in body else "")
+        if wanted not in NAMES and wanted != "":
             raise Refusal(400, "invalid.presence", f"The presence definition [{wanted}] does not exist")
-        self._floor.set_presence(self._floor.desks[user], NAMES[wanted])
+        desk.message = str(body.get("message", desk.message))
+        self._floor.set_presence(desk, NAMES[wanted] if wanted else desk.presence)
         return presence(self._floor, user)
 
     def definitions(self, call: Call) -> Json:
