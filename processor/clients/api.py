@@ -18,6 +18,7 @@ The only place where HTTP statuses are read. What callers see:
 from __future__ import annotations
 
 import asyncio
+import copy
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from yarl import URL
 from processor.clients.authorise import Anonymous, Authoriser
 from processor.clients.breaker import Breaker, BreakerPolicy, Unreachable
 from processor.clients.pace import Pace, Time
+from processor.clients.proxies import Proxies
 from processor.clients.replies import (
     Forbidden,
     NotAllowed,
@@ -70,6 +72,7 @@ __all__ = [
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "MKCALENDAR"})
 HOLD = timedelta(minutes=1)
 """A 429 keeps all requests away for no longer than this: some limits are those of one API only."""
+MOST_FRAME_BYTES = 4 * 1024 * 1024
 SKEW = timedelta(seconds=2)
 """Clocks nearer than this count as equal: a `Date` header has whole seconds."""
 
@@ -83,6 +86,8 @@ class ApiPolicy:
     timeout: float = 30.0
     concurrency: int = 32
     per_second: float | None = None
+    per_minute: int | None = None
+    """The budget of all callers together; a part of it is kept for `Api.urgent`."""
     most_bytes: int = 64 * 1024 * 1024
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
 
@@ -114,9 +119,9 @@ def open_session(ca_file: Path | None = None) -> aiohttp.ClientSession:
 
 
 class Api:
-    """One far side. `base_url` and the origins in `also` are the only hosts that are ever called.
+    """One far side. `base_url`, the origins in `also` and https hosts within `region` are all that is ever called.
 
-    Credentials go to the host of `base_url` only.
+    Credentials go to the host of `base_url` only. The environment's proxies stand between, but for loopback.
     """
 
     def __init__(
@@ -127,28 +132,40 @@ class Api:
         *,
         auth: Authoriser | None = None,
         also: Collection[str] = (),
+        region: str = "",
         policy: ApiPolicy | None = None,
         clocks: Time | None = None,
         observe: Observe = lambda _name, _status, _seconds: None,
+        proxies: Proxies | None = None,
     ) -> None:
         """`name` stands in errors, logs and metrics: `genesys`, `wfm`, `calendars`."""
         self.name = name
         self._base = base_url.rstrip("/")
         self._home = URL(base_url).origin()
         self._origins = {self._home, *(URL(url).origin() for url in also)}
+        self._region = f".{region}" if region else ""
         self._session = session
+        self._proxies = proxies or Proxies.from_environment()
         self._auth = auth or Anonymous()
         self._policy = policy or ApiPolicy()
         self._time = clocks or Time()
         self._observe = observe
         self._breaker = Breaker(name, self._policy.breaker, self._time.monotonic)
-        self._pace = Pace(name, self._time, self._policy.per_second, self._policy.patience)
+        self._pace = Pace(name, self._time, self._policy.per_second, self._policy.patience, self._policy.per_minute)
         self._room = asyncio.Semaphore(self._policy.concurrency)
+        self._hurries = False
         self._offset = timedelta()
 
     def now(self) -> datetime:
         """The far side's clock as its last answer showed it; our own before the first."""
         return self._time.now() + self._offset
+
+    def urgent(self) -> Api:
+        """The same far side, token, breaker and limits, for what others must not make wait: the loop's adjustments."""
+        other = copy.copy(self)
+        other._hurries = True  # noqa: SLF001  # our own copy
+        other._room = asyncio.Semaphore(self._policy.concurrency)  # noqa: SLF001
+        return other
 
     @property
     def is_down(self) -> bool:
@@ -166,15 +183,17 @@ class Api:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         timeout: float | None = None,
+        attempts: int | None = None,
     ) -> Reply:
         """Ask until there is an answer, or it is clear that there is none for now.
 
         `path` is appended to the base URL as it is (quote ids yourself), or is a whole URL of an
         allowed host. `repeatable`: a repeat is harmless though the method does not say so (POST
-        queries). Raises as this module's head says.
+        queries). `attempts`: instead of the policy's, for callers who count their own. Raises as this
+        module's head says.
         """
         url = URL(path if path.startswith(("http://", "https://")) else self._base + path, encoded=True)
-        if url.origin() not in self._origins:
+        if not self._may_call(url):
             raise RefusedError(f"{self.name}: {url.host} is not a configured host", "set its URL if it is meant")
         call = _Call(
             method,
@@ -185,13 +204,31 @@ class Api:
             timeout or self._policy.timeout,
         )
         again = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(self._policy.attempts),
+            stop=tenacity.stop_after_attempt(attempts or self._policy.attempts),
             retry=tenacity.retry_if_exception(lambda error: self._soon(call, error)),
             wait=_wait,
             sleep=self._time.sleep,
             reraise=True,
         )
         return await again(self._attempt, call)
+
+    async def socket(self, address: str, timeout: float) -> aiohttp.ClientWebSocketResponse:
+        """A WebSocket at an allowed host, whose address is its own proof: no credentials are sent.
+
+        Raises `Unreachable` when it does not open within `timeout` seconds.
+        """
+        url = URL(address, encoded=True)
+        if not self._may_call(url.with_scheme("https" if url.scheme in ("wss", "https") else "http")):
+            raise RefusedError(f"{self.name}: {url.host} is not a configured host", "set its URL if it is meant")
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._session.ws_connect(url, proxy=self._proxies.to(url), max_msg_size=MOST_FRAME_BYTES)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unreachable(f"{self.name}: no socket at {url.host}: {type(error).__name__}") from error
+
+    def _may_call(self, url: URL) -> bool:
+        within = bool(self._region) and url.scheme == "https" and (url.host or "").endswith(self._region)
+        return url.origin() in self._origins or within
 
     def _soon(self, call: _Call, error: BaseException) -> bool:
         if not isinstance(error, RetryableError) or isinstance(error, FarSideDown):
@@ -217,8 +254,9 @@ class Api:
         return _refusal(f"{self.name}: {call.method} {call.url.path}", reply, secrets)
 
     async def _exchange(self, call: _Call, credentials: Mapping[str, str]) -> Reply:
-        await self._pace.turn()
         async with self._room:
+            self._breaker.check()
+            await self._pace.turn(urgent=self._hurries)
             with self._breaker.guard():
                 reply = await self._send(call, credentials)
                 self._heed(reply)
@@ -229,10 +267,12 @@ class Api:
     async def _send(self, call: _Call, credentials: Mapping[str, str]) -> Reply:
         left, started = self._time.now(), self._time.monotonic()
         status = "error"
+        proxy = self._proxies.to(call.url)
         try:
             async with self._session.request(
                 call.method,
                 call.url,
+                proxy=proxy,
                 data=call.body,
                 headers={**credentials, **call.headers},
                 allow_redirects=False,
@@ -246,8 +286,9 @@ class Api:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             # the text of some aiohttp errors holds the whole URL; the kind and the host are enough
             what = "did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-            sent = not isinstance(error, aiohttp.ClientConnectorError)
-            raise Unreachable(f"{self.name}: {call.method} {call.url.host}: {what}", sent=sent) from error
+            sent = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
+            way = f" through the proxy {proxy.host}:{proxy.port}" if proxy else ""
+            raise Unreachable(f"{self.name}: {call.method} {call.url.host}{way}: {what}", sent=sent) from error
         finally:
             self._observe(self.name, status, self._time.monotonic() - started)
 

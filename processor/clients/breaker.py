@@ -44,6 +44,11 @@ class Breaker:
         """Whether requests are held back, but for a probe now and then."""
         return self._failures >= self._policy.failures
 
+    def check(self) -> None:
+        """Raises `FarSideDown` while nobody is let through, so that no turn is spent on it."""
+        if self.is_open and (self._probing or self._monotonic() < self._open_until):
+            raise FarSideDown(f"{self._name} does not answer; the next probe is due shortly", self._remaining())
+
     @contextmanager
     def guard(self) -> Iterator[None]:
         """One request. Raises `FarSideDown` instead of trying while open, and when this failure opened it."""
@@ -67,8 +72,7 @@ class Breaker:
     def _admit(self) -> bool:
         if not self.is_open:
             return False
-        if self._probing or self._monotonic() < self._open_until:
-            raise FarSideDown(f"{self._name} does not answer; the next probe is due shortly", self._remaining())
+        self.check()
         self._probing = True
         return True
 

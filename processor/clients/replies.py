@@ -89,8 +89,18 @@ def _until(header: str, reply: Reply) -> float | None:
     return ((then if then.tzinfo else then.replace(tzinfo=UTC)) - reply.asked).total_seconds()
 
 
+A_MINUTE = 300.0
+"""Requests in a minute that a token is allowed, where an answer only says how many are left."""
+
+
 def allowance(reply: Reply) -> tuple[float, float, float] | None:
-    """(used, allowed, seconds until renewed) of Genesys's rate limit, where the answer tells all three."""
+    """(used, allowed, seconds until renewed) of Genesys's rate limit, where the answer tells all three.
+
+    `X-RateLimit-Remaining` alone (the guides) does not say when: what is left is then to be used no
+    faster than it is renewed in the mean.
+    """
+    if (left := _number(reply.headers.get("x-ratelimit-remaining"))) is not None:
+        return A_MINUTE - min(left, A_MINUTE), A_MINUTE, max(left, 1.0) * 60 / A_MINUTE
     used, allowed, reset = (
         _number(reply.headers.get(f"inin-ratelimit-{name}")) for name in ("count", "allowed", "reset")
     )

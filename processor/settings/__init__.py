@@ -15,12 +15,16 @@ import yaml
 from pydantic import ValidationError
 
 from processor.errors import FatalError
-from processor.settings.model import Destination, LoopRule, Settings, secret_fields
+from processor.settings.model import Settings, secret_fields
+from processor.settings.tables import CapacityFloor, Destination, LoopRule, ProfileExport, ProfileRule
 
 __all__ = [
     "PREFIX",
+    "CapacityFloor",
     "Destination",
     "LoopRule",
+    "ProfileExport",
+    "ProfileRule",
     "Settings",
     "SettingsError",
     "load",

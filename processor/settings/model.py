@@ -10,6 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from processor.settings.regions import Region
+from processor.settings.tables import PUSHED, CapacityFloor, Destination, LoopRule, ProfileExport, ProfileRule
+
 
 def _split(value: object) -> object:
     """A comma-separated text is a list."""
@@ -20,48 +23,6 @@ def _split(value: object) -> object:
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
-
-
-class LoopRule(BaseModel):
-    """When the loop acts on a queue, and how far; the defaults are those of the e-mail routing guide."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    offered_above: int = 500
-    """Breach only when more contacts than this were offered in the last hour."""
-    service_level_below: float = Field(default=0.85, ge=0, le=1)
-    """Breach only when the share answered within the baseline's target is under this."""
-    step_seconds: float = Field(default=15, gt=0)
-    """How much tighter each step makes the target."""
-    floor_seconds: float = Field(default=30, gt=0)
-    """A target is never made tighter than this, and one at or under it is left alone."""
-    recover_at: float = Field(default=0.9, ge=0, le=1)
-    """Recovered when the service level is at least this, or the volume is back under the limit."""
-    recover_minutes: float = Field(default=5, ge=0)
-    """… for this long, on the events' clock."""
-    cooldown_minutes: float = Field(default=10, ge=0)
-    """Between two steps on the same queue and medium."""
-    changes_per_hour: int = Field(default=4, ge=1)
-    """The cap on changes of one queue, restores not counted."""
-    silence_minutes: float = Field(default=15, gt=0)
-    """No volume for so long while a queue is adjusted: people are told."""
-
-
-Pushed = Literal["schedules", "shifts", "presence", "queues", "campaigns", "profiles"]
-PUSHED: tuple[Pushed, ...] = ("schedules", "shifts", "presence", "queues", "campaigns", "profiles")
-
-
-class Destination(BaseModel):
-    """One more system that events are pushed to, beside the WFM system: an e-mail gateway, say."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    url: str
-    """Base address; batches go to `<url>/events`."""
-    secret: SecretStr | None = None
-    """Standard Webhooks secret that signs the pushes."""
-    topics: tuple[Pushed, ...] = PUSHED
-    """Which topics are pushed."""
 
 
 class Settings(BaseModel):
@@ -115,7 +76,7 @@ class Settings(BaseModel):
 
     genesys_dialect: Literal["platform", "guide"] = "platform"
     """`platform`: the official API. `guide`: the endpoints of the five guides."""
-    genesys_region: str = "mypurecloud.com"
+    genesys_region: Region = "mypurecloud.com"
     """Region of the organisation, as in `api.<region>`."""
     genesys_api_url: str | None = None
     """Instead of the region: where the API is."""
@@ -125,6 +86,8 @@ class Settings(BaseModel):
     """OAuth client (client credentials). Without it: no look-ups, no loop, no requests."""
     genesys_client_secret: SecretStr | None = None
     """Secret of the OAuth client."""
+    genesys_requests_per_minute: int = Field(default=300, ge=10)
+    """What Genesys allows this client; a fifth of it is kept for the loop's adjustments."""
 
     wfm_url: str | None = None
     """Base address of the WFM system that events are pushed to."""
@@ -155,8 +118,17 @@ class Settings(BaseModel):
     """When the loop acts, and how far."""
     loop_pools: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """By queue id (or `name:` pattern): the user ids that join the queue while it is adjusted."""
+    operating_hours: str = Field(
+        default="08:00:00-20:59:59", pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?-([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
+    )
+    """From when to when agents may be set to another presence than Offline, on their own clocks, both ends included."""
     volume_poll_seconds: float = Field(default=30, gt=0)
     """How often Genesys is asked for each queue's last hour."""
+
+    profile_rule: ProfileRule = ProfileRule()
+    """When which utilisation is recommended for a routing profile."""
+    profile_export: ProfileExport | None = None
+    """The event export of routing profiles (guide dialect); without it their changes are not heard of."""
 
     public_url: str | None = None
     """Where Genesys reaches the receiver; needed to register it."""
@@ -168,6 +140,8 @@ class Settings(BaseModel):
     """Outcomes are appended here too, one JSON object a line."""
     horizon_weeks: int = Field(default=8, ge=1, le=104)
     """How far ahead opening hours and shifts are worked out."""
+    capacity_floor: CapacityFloor = CapacityFloor()
+    """Requests that would leave a schedule fewer hours are refused."""
     holidays: Mapping[str, tuple[date, ...]] = Field(default_factory=dict)
     """Dates (ISO) of the holiday ids that guide schedules name."""
 
@@ -190,7 +164,7 @@ class Settings(BaseModel):
     kafka_replication: int | None = Field(default=None, ge=1)
     """Replicas of topics that are made; 3 when not set, 1 on one broker."""
     kafka_member_id: str = Field(default_factory=socket.gethostname)
-    """Unique per process; keeps a member's partitions over its restart."""
+    """Unique per process; keeps its partitions over a restart. Not set: the host's name, the roles and a number."""
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
@@ -198,6 +172,8 @@ class Settings(BaseModel):
             raise ValueError("LOG must be sqlite:///FILE or kafka://host:port[,host:port]")
         if self.spool and not self.log.startswith("kafka://"):
             raise ValueError("SPOOL is for LOG=kafka://… only; the embedded log needs none")
+        if self.spool and not self.spool.startswith("sqlite:///"):
+            raise ValueError("SPOOL must be sqlite:///FILE")
         if bool(self.receiver_tls_cert) != bool(self.receiver_tls_key):
             raise ValueError("RECEIVER_TLS_CERT and RECEIVER_TLS_KEY go together")
         if self.genesys_client_id and not self.genesys_client_secret:
@@ -214,6 +190,16 @@ class Settings(BaseModel):
             raise ValueError("LOOP_MODE=act needs LOOP_QUEUES: say which queues the loop may touch")
         return self
 
+    @model_validator(mode="after")
+    def _fits_the_dialect(self) -> Self:
+        if self.genesys_dialect == "guide" and self.loop_pools:
+            raise ValueError(
+                "LOOP_POOLS: the guides show no way to join members to a queue; use GENESYS_DIALECT=platform"
+            )
+        if self.genesys_dialect == "platform" and self.profile_export:
+            raise ValueError("profile_export: the official API has no event exports; use GENESYS_DIALECT=guide")
+        return self
+
     @property
     def api_url(self) -> str:
         """Base address of the Genesys API."""
@@ -221,8 +207,9 @@ class Settings(BaseModel):
 
     @property
     def login_url(self) -> str:
-        """Base address of the Genesys login host."""
-        return self.genesys_login_url or f"https://login.{self.genesys_region}"
+        """Base address of the Genesys login host; the guides ask the API's own host for tokens."""
+        host = "api" if self.genesys_dialect == "guide" else "login"
+        return self.genesys_login_url or f"https://{host}.{self.genesys_region}"
 
     @property
     def horizon(self) -> timedelta:

@@ -56,6 +56,8 @@ class QueueChange:
     leave: tuple[str, ...] = ()
     tightened: bool = False
     """Guide dialect only: put the priority rule first (True) or back (False)."""
+    rules: tuple[Mapping[str, Any], ...] | None = None
+    """Guide dialect only: the routing rules of the baseline, which are put back. None: they are not known."""
 
 
 class Genesys(Protocol):

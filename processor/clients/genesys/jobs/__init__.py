@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # each of these rooms needs the words below
+    from processor.clients.genesys.jobs.campaigns import Campaigns
+    from processor.clients.genesys.jobs.exports import Exports
+    from processor.clients.genesys.jobs.presence import Presences
+    from processor.clients.genesys.jobs.profiles import Profiles
+    from processor.clients.genesys.jobs.queues import Queues
+    from processor.clients.genesys.jobs.schedules import Schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +46,11 @@ class Write:
 @dataclass(frozen=True, slots=True)
 class Jobs:
     """What can be asked of this organisation, in its dialect."""
+
+    campaigns: Campaigns
+    queues: Queues
+    schedules: Schedules
+    profiles: Profiles
+    presences: Presences
+    exports: Exports | None
+    """None: the official API has no event exports."""
