@@ -9,35 +9,52 @@ from typing import Any
 
 from handlers.adjust_queues import AdjustQueues
 from handlers.brake import brakes
+from handlers.capacity import Floor
+from handlers.configure_campaigns import ConfigureCampaigns
+from handlers.configure_profiles import ConfigureProfiles
+from handlers.configure_queues import ConfigureQueues
+from handlers.configure_schedules import ConfigureSchedules
 from handlers.counting import count
 from handlers.decide import know
+from handlers.door import Door
 from handlers.escalate import Escalate
 from handlers.events import (
     CampaignUpdated,
     Decision,
+    ExportCursor,
     FreezeRequested,
     Lookup,
     Outcome,
     PresenceUpdated,
     ProfileUpdated,
     QueueUpdated,
+    Requested,
     ScheduleUpdated,
     ShiftsUpdated,
     VolumeUpdated,
 )
+from handlers.exports import ExportPlan, export_tick
 from handlers.feedback import Feedback
 from handlers.look_up import LookUp
 from handlers.normalise import Context, Normalise
 from handlers.normalise import count as count_normalised
+from handlers.normalise.burial import burial
+from handlers.operating_hours import Hours
 from handlers.policy import REMEMBERED, Mode, Rule, Selection, remember
 from handlers.reconcile import horizon_tick, state_tick, volume_tick
+from handlers.requests.ends import LogEnds
+from handlers.requests.plans import Configure
+from handlers.set_presence import SetPresence
 from handlers.sync_calendars import SyncScheduleCalendar, SyncShiftCalendar
 from handlers.sync_wfm import SyncCampaignsToWfm, SyncToWfm
+from handlers.utilization import Thresholds
 from processor.clients.calendars import Calendars
 from processor.clients.genesys import Genesys
+from processor.clients.genesys.jobs import Jobs
+from processor.clients.genesys.jobs.exports import Exports
 from processor.clients.wfm import PushEvent, Wfm
 from processor.event import Envelope, Event
-from processor.routing import Group, PartitionTick, on
+from processor.routing import Group, PartitionTick, Tick, on
 from processor.table import Table, last
 
 
@@ -52,6 +69,10 @@ class Policy:
     rule: Rule = field(default_factory=Rule)
     selection: Selection = field(default_factory=Selection)
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    operating_hours: Hours = field(default_factory=Hours)
+    floor: Floor = field(default_factory=Floor)
+    utilization: Thresholds = field(default_factory=Thresholds)
+    export: ExportPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,7 @@ class FarSides:
     """Who is there; None is not configured, and its groups do not run."""
 
     genesys: Genesys | None = None
+    jobs: Jobs | None = None
     pushes: tuple[Push, ...] = ()
     calendars: Calendars | None = None
     people: Wfm | None = None
@@ -93,15 +115,23 @@ def normalise(policy: Policy, now: Callable[[], datetime]) -> list[Group]:
             pure=True,
             owns=normaliser.tables,
             observe=count_normalised,
+            partition_ticks=(burial(normaliser.known),),
         )
     ]
 
 
-def look_up(policy: Policy, genesys: Genesys, now: Callable[[], datetime]) -> list[Group]:
+def look_up(
+    policy: Policy, genesys: Genesys, now: Callable[[], datetime], exports: Exports | None = None
+) -> list[Group]:
     """Look-heres → Genesys → genesys.raw; and what has to be asked for without being told."""
     queues: Table[QueueUpdated, QueueUpdated] = Table(QueueUpdated, fold=last)
     decisions: Table[Decision, Decision] = Table(Decision, fold=last)
-    held = [_held(event) for event in (ScheduleUpdated, ShiftsUpdated, PresenceUpdated, QueueUpdated, CampaignUpdated)]
+    schedules: Table[ScheduleUpdated, tuple[str, ...]] = Table(ScheduleUpdated, fold=_schedule_ids)
+    others = (ShiftsUpdated, PresenceUpdated, QueueUpdated, CampaignUpdated, ProfileUpdated)
+    held: list[Table[Any, Any]] = [schedules, *(_held(event) for event in others)]
+
+    def parts(subject: str) -> dict[str, list[str]]:
+        return {"scheduleIds": list(ids)} if (ids := schedules.get(subject)) else {}
 
     def known() -> set[str]:
         return {subject for table in held for subject, _ in table.items()}
@@ -116,14 +146,22 @@ def look_up(policy: Policy, genesys: Genesys, now: Callable[[], datetime]) -> li
             if decision.standing
         }
 
-    ticks = (
-        state_tick(genesys, known),
+    cursors: Table[ExportCursor, ExportCursor] = Table(ExportCursor, fold=last)
+    ticks: tuple[Tick, ...] = (
+        state_tick(genesys, known, parts),
         volume_tick(genesys, targets, polled, now, policy.poll),
         horizon_tick(known, now),
     )
+    if exports and policy.export:
+        ticks += (export_tick(exports, policy.export, cursors, genesys.organisation_id, now),)
     handler = LookUp(genesys, now)
-    follows: tuple[Table[Any, Any], ...] = (queues, decisions, *held)
-    return [Group("look-up", "genesys.lookups", (on(Lookup, handler),), follows=follows, ticks=ticks, observe=count)]
+    watches: tuple[Table[Any, Any], ...] = (queues, decisions, cursors, *held)
+    return [Group("look-up", "genesys.lookups", (on(Lookup, handler),), watches=watches, ticks=ticks, observe=count)]
+
+
+def _schedule_ids(_: tuple[str, ...] | None, group: ScheduleUpdated) -> tuple[str, ...] | None:
+    """Which schedules are known of a group; one may be asked for by itself only in the guides' dialect."""
+    return None if group.deleted else tuple(schedule.schedule_id for schedule in group.schedules)
 
 
 def _held(event: type[Event]) -> Table[Any, bool]:
@@ -196,3 +234,24 @@ def _escalations(people: Wfm, rule: Rule) -> list[Group]:
         Group("escalate-decisions", Decision.topic, (on(Decision, decided.decided),), follows=(decided.queues,)),
         Group("escalate-outcomes", Outcome.topic, (on(Outcome, failed.came_of_it),), follows=(failed.queues,)),
     ]
+
+
+def configures(policy: Policy, jobs: Jobs, now: Callable[[], datetime]) -> Mapping[str, Configure[Any]]:
+    """The rules of each kind of request, by its word."""
+    return {
+        "schedule": ConfigureSchedules(jobs, now, policy.floor, policy.holidays),
+        "campaign-schedule": ConfigureCampaigns(jobs, now),
+        "routing-profile": ConfigureProfiles(jobs, now, policy.utilization),
+        "queue-routing": ConfigureQueues(jobs, now),
+        "presence": SetPresence(jobs, now, policy.operating_hours),
+    }
+
+
+def requests(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
+    """What people and other programs ask for → Genesys, the brake → the loop. Without Genesys it runs to say so."""
+    ends = LogEnds()
+    rules = configures(policy, far.jobs, now) if far.jobs else None
+    door = Door(rules, ends, now, far.genesys.now if far.genesys else now)
+    follows = (ends.outcomes, ends.brakes)
+    group = Group("requests", Requested.topic, (on(Requested, door),), follows=follows, observe=count, reads=door.reads)
+    return [group]

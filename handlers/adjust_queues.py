@@ -95,6 +95,7 @@ def change(decision: Decision) -> QueueChange:
         if decision.action == "restore"
         else (),
         tightened=decision.action == "adjust",
+        rules=tuple(baseline["routingRules"]) if decision.action == "restore" and "routingRules" in baseline else None,
     )
 
 

@@ -1,16 +1,19 @@
 """Weekly working hours as the capacity they give: per week, on the fullest day, in the peak periods. Pure.
 
 Wall-clock hours of an ordinary week; hours that entries share are counted once. The hours of an
-overnight entry belong to the days on which they lie.
+overnight entry belong to the days on which they lie. Hours that differ from week to week come as
+several weeks, of which the average counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from statistics import fmean
+from typing import Any
 
-from handlers.normalise.recurrence import DAY, Entry
+from handlers.normalise.recurrence import DAY, DAYS, Entry
 
 WEEK = 7 * DAY
 HOUR = timedelta(hours=1)
@@ -25,6 +28,15 @@ class Capacity:
     peak_period_hours: float
     by_day: tuple[float, ...]
 
+    def shown(self) -> dict[str, Any]:
+        """The guide's numbers, and what they are made of."""
+        return {
+            "totalWeeklyHours": round(self.total_weekly_hours, 2),
+            "peakDayHours": round(self.peak_day_hours, 2),
+            "peakPeriodHours": round(self.peak_period_hours, 2),
+            "byDay": {day: round(hours, 2) for day, hours in zip(DAYS, self.by_day, strict=True)},
+        }
+
 
 def capacity(week: Sequence[Entry], peaks: Sequence[Entry] = ()) -> Capacity:
     """What these weekly entries give, also within the peak periods (entries of the same form)."""
@@ -36,6 +48,49 @@ def capacity(week: Sequence[Entry], peaks: Sequence[Entry] = ()) -> Capacity:
         peak_period_hours=_shared(opened, _merged(peaks)),
         by_day=by_day,
     )
+
+
+def average(weeks: Sequence[Sequence[Entry]], peaks: Sequence[Entry] = ()) -> Capacity:
+    """Of several weeks in turn, what an ordinary one gives; its fullest day is that of the average."""
+    each = [capacity(week, peaks) for week in weeks] or [capacity(())]
+    by_day = tuple(fmean(hours) for hours in zip(*(one.by_day for one in each), strict=True))
+    return Capacity(
+        total_weekly_hours=sum(by_day),
+        peak_day_hours=max(by_day),
+        peak_period_hours=fmean(one.peak_period_hours for one in each),
+        by_day=by_day,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What hours must not fall short of; nought asks for nothing. `peaks`: when most contacts come."""
+
+    weekly_hours: float = 0.0
+    peak_hours: float = 0.0
+    peaks: tuple[Entry, ...] = ()
+
+    def shortfalls(self, weeks: Sequence[Sequence[Entry]]) -> list[str]:
+        """Each limit that these weeks miss, with both numbers."""
+        found = average(weeks, self.peaks)
+        compared = (
+            ("weekly hours", found.total_weekly_hours, self.weekly_hours),
+            ("hours in the peak periods", found.peak_period_hours, self.peak_hours),
+        )
+        return [f"{what} come to {given:g}, less than {least:g}" for what, given, least in compared if given < least]
+
+
+class Opened:
+    """When these weeks are open, asked for many times."""
+
+    def __init__(self, weeks: Sequence[Sequence[Entry]]) -> None:
+        self._weeks = [_merged(week) for week in weeks]
+
+    def share(self, start: datetime, length: timedelta) -> float:
+        """The part of a stretch of wall time (at most a week long) that lies in an ordinary week's hours, 0 to 1."""
+        begin = start - datetime.combine(start.date(), time()) + start.weekday() * DAY
+        asked = [(begin, min(begin + length, WEEK)), (timedelta(0), begin + length - WEEK)]
+        return fmean(_shared(week, asked) for week in self._weeks) / (length / HOUR) if self._weeks else 0.0
 
 
 def _merged(week: Iterable[Entry]) -> list[tuple[timedelta, timedelta]]:

@@ -9,6 +9,9 @@ from handlers.events import Decision, Outcome
 from processor.event import Envelope, Publishable
 from processor.telemetry import Metrics
 
+ANSWER = "answer."
+"""How the types of what look-ups brought begin."""
+
 
 def count(metrics: Metrics, published: Sequence[Publishable], now: datetime) -> None:
     """Decisions by action, effects by kind and status with their latency since receipt, answers of look-ups."""
@@ -19,5 +22,5 @@ def count(metrics: Metrics, published: Sequence[Publishable], now: datetime) -> 
             metrics.effects.labels(one.kind, one.status).inc()
             if one.status == "done" and one.received_at:
                 metrics.latency_seconds.labels(one.kind).observe(max(0.0, (now - one.received_at).total_seconds()))
-        elif isinstance(one, Envelope):
-            metrics.lookups.labels(one.type.removeprefix("answer."), "answered").inc()
+        elif isinstance(one, Envelope) and one.type.startswith(ANSWER):
+            metrics.lookups.labels(one.type.removeprefix(ANSWER), "answered").inc()

@@ -226,11 +226,18 @@ def _tighten(situation: Situation) -> Move | None:
         f"more than {rule.offered_above} offered and service level under {rule.service_level_below:.0%}",
         replace(situation.memory, changes=(*recent, instant(situation.at))),
         step=step + 1,
-        baseline=standing.baseline if standing else {"serviceLevelSeconds": present, "memberIds": []},
+        baseline=standing.baseline if standing else _baseline(situation, present),
         target={"serviceLevelSeconds": min(target, present), "memberIds": members},
         expected={"serviceLevelSeconds": present},
         stands=True,
     )
+
+
+def _baseline(situation: Situation, present: float) -> dict[str, Any]:
+    """What a restore puts back. Rules are part of it only where the queue has some."""
+    rules = situation.known.queue.routing.rules
+    whole: dict[str, Any] = {"serviceLevelSeconds": present, "memberIds": []}
+    return {**whole, "routingRules": list(rules)} if rules else whole
 
 
 def _cooling(situation: Situation) -> bool:

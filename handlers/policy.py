@@ -110,12 +110,15 @@ def judge(rule: Rule, hour: Hour, baseline_seconds: float, *, adjusted: bool) ->
     """Against the baseline's target: a tightened target would hide the recovery that we wait for.
 
     An hour that does not say its target was measured against the present one, which is the
-    baseline's only while nothing is adjusted.
+    baseline's only while nothing is adjusted. Who was in time by a tighter target was in time by the
+    baseline's too, so an hour that is good by the tighter one has recovered; a bad one says nothing.
     """
     if hour.offered <= rule.offered_above:
         return Verdict.RECOVERED
     measured = hour.target_seconds
-    if (measured is None and adjusted) or (measured is not None and abs(measured - baseline_seconds) > 0.5):
+    if measured is not None and measured < baseline_seconds - 0.5:
+        return Verdict.RECOVERED if hour.service_level >= rule.recover_at else Verdict.UNCLEAR
+    if (measured is None and adjusted) or (measured is not None and measured > baseline_seconds + 0.5):
         return Verdict.UNCLEAR
     if hour.service_level < rule.service_level_below:
         return Verdict.BREACH

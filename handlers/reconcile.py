@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 
@@ -22,6 +23,7 @@ LOOKS: Mapping[str, tuple[str, ...]] = {
     "queue": ("queue",),
     "agent": ("presence", "shifts"),
     "campaign": ("campaign",),
+    "profile": ("profile",),
 }
 """By kind of subject, what there is to ask about it."""
 ROLLING = ("schedule-group", "campaign")
@@ -29,9 +31,16 @@ ROLLING = ("schedule-group", "campaign")
 
 Known = Callable[[], Iterable[str]]
 """The subjects that the clean topics hold."""
+Parts = Callable[[str], Mapping[str, Any]]
+"""What else is to be said about a look-here at this subject: the parts of it that only the clean topics know."""
 
 
-async def lookups_for_all(genesys: Genesys, why: str, known: Known = tuple) -> list[Lookup]:
+def no_parts(_: str) -> Mapping[str, Any]:
+    """Genesys itself knows the parts."""
+    return {}
+
+
+async def lookups_for_all(genesys: Genesys, why: str, known: Known = tuple, parts: Parts = no_parts) -> list[Lookup]:
     """A look-here for everything that Genesys has, and for what only we still have: it may be deleted."""
     since = genesys.now()
     source = f"genesys/{await genesys.organisation_id()}"
@@ -46,16 +55,19 @@ async def lookups_for_all(genesys: Genesys, why: str, known: Known = tuple) -> l
             what=what,
             why=why,
             since=since,
+            details=parts(subject),
         )
         for number, (what, subject) in enumerate(pairs, 1)
     ]
 
 
-def state_tick(genesys: Genesys, known: Known = tuple, every: timedelta = timedelta(hours=1)) -> Tick:
+def state_tick(
+    genesys: Genesys, known: Known = tuple, parts: Parts = no_parts, every: timedelta = timedelta(hours=1)
+) -> Tick:
     """Looks at everything, from the start and then each hour."""
 
     async def work() -> Iterable[Publishable]:
-        return await lookups_for_all(genesys, "reconcile", known)
+        return await lookups_for_all(genesys, "reconcile", known, parts)
 
     return Tick("reconcile", "reconcile", every, work)
 

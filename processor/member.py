@@ -65,6 +65,7 @@ class Member:
     _owned: dict[str, tuple[Table[Any, Any], ...]] = field(default_factory=dict)
     _loaded: set[int] = field(default_factory=set)
     _catching_up: dict[int, asyncio.Lock] = field(default_factory=dict)
+    _watching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         """What follows from the group's name."""
@@ -144,9 +145,13 @@ class Member:
                 await table.catch_up(self.log, partition)
 
     async def catch_up_all(self) -> None:
-        """The same for every partition that is ours: ticks read all of them."""
+        """For ticks: what they watch in every partition, and what is followed in ours."""
         for partition in list(self._loaded):
             await self.catch_up(partition)
+        async with self._watching:
+            for table in self.group.watches:
+                for partition in range(self.log.partitions):
+                    await (table.catch_up if table.holds(partition) else table.load)(self.log, partition)
 
     async def attempt(
         self, record: Record, partition: int, slot: asyncio.Semaphore | None = None, append: Append | None = None

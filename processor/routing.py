@@ -45,12 +45,15 @@ def on(event: type[E], handler: Handler[E]) -> Route:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Periodic work, done by the process that owns the partition of `key`, from the start and then `every`."""
+    """Periodic work, done by the process that owns the partition of `key`, from the start and then `every`.
+
+    Work that is an asynchronous generator goes on when what it yielded is in the log.
+    """
 
     name: str
     key: str
     every: timedelta
-    work: Callable[[], Awaitable[Iterable[Publishable] | None]]
+    work: Callable[[], Awaitable[Iterable[Publishable] | None] | Steps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Group:
     Otherwise effects happen outside: lanes by key, outcomes appended, then the commit.
     `owns`: tables over topics that only this group writes (it applies its own outputs);
     `follows`: tables over topics that others write (caught up before each batch).
+    `watches`: the same for `ticks`, over all partitions: a tick runs in one process, the partitions
+    that it looks at belong to many. Caught up before each run.
     `observe`: told of what was committed (pure: a batch at a time; else a record's outputs), for counting.
     `states`: the topic's records are states: the replay of a dead letter does the key's present
     record, not the parked one.
@@ -88,6 +93,7 @@ class Group:
     states: bool = False
     owns: tuple[Table[Any, Any], ...] = ()
     follows: tuple[Table[Any, Any], ...] = ()
+    watches: tuple[Table[Any, Any], ...] = ()
     observe: Observe | None = None
     ticks: tuple[Tick, ...] = ()
     partition_ticks: tuple[PartitionTick, ...] = ()

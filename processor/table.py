@@ -95,7 +95,10 @@ class Table(Generic[E, V]):
         if record.message.value is None:
             self._rows[record.partition].pop(record.message.key, None)
         elif event_type is not None and (event := _read(event_type, record)):
-            self.apply(event)
+            if self.home(event.subject) == record.partition:
+                self.apply(event)
+            else:  # another program's partitioner: its rows are not held here
+                log.warning("record-astray", extra={"record": f"{record.topic}-{record.partition}@{record.offset}"})
 
     def takes(self, event: object) -> bool:
         """Whether `apply` would fold it."""
@@ -120,6 +123,10 @@ class Table(Generic[E, V]):
         """Forget a partition that has left."""
         self._rows.pop(partition, None)
         self._position.pop(partition, None)
+
+    def home(self, subject: str) -> int:
+        """The partition that a subject's records belong to, known once any partition was loaded."""
+        return partition_of(subject, self._partitions)
 
     def get(self, subject: str) -> V | None:
         """The row of this subject. Raises KeyError when its partition is not held here."""

@@ -42,6 +42,7 @@ class Metrics:
     callers: Counter
     received: Counter
     received_bytes: Counter
+    channels_opened: Counter
     acknowledged_seconds: Histogram
     posts_in_flight: Gauge
     # the log
@@ -109,6 +110,7 @@ class Metrics:
             callers=counter("callers", "Posts verified, by the credential used: shows which one may go.", "credential"),
             received=counter("received_events", "Events acknowledged with 202."),
             received_bytes=counter("received_bytes", "Bytes of the bodies acknowledged, decompressed."),
+            channels_opened=counter("channels_opened", "Notification channels opened, the first time or again."),
             acknowledged_seconds=histogram(
                 "acknowledged_seconds", "From the request's head to its 202, appended and durable.", buckets=FAST
             ),
@@ -253,6 +255,28 @@ class Seldom(logging.Filter):
         return True
 
 
+class Sparing(logging.Filter):
+    """The same words of one room pass once in `seconds`: a library that asks a dead server says so each time."""
+
+    def __init__(self, room: str, seconds: float) -> None:
+        super().__init__()
+        self._room = room
+        self._seconds = seconds
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Other rooms pass."""
+        if record.name.partition(".")[0] != self._room:
+            return True
+        words = record.getMessage()
+        if record.created - self._last.get(words, -self._seconds) < self._seconds:
+            return False
+        if len(self._last) >= LATER_AT_MOST:
+            self._last.clear()
+        self._last[words] = record.created
+        return True
+
+
 def configure_logging(redactor: Redactor, stream: TextIO | None = None, level: int | str = "INFO") -> None:
     """Every logger of the process writes JSON lines to `stream` (stderr), secrets taken out.
 
@@ -260,6 +284,7 @@ def configure_logging(redactor: Redactor, stream: TextIO | None = None, level: i
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines(redactor))
+    handler.addFilter(Sparing("aiokafka", 10))
     handler.addFilter(Seldom())
     root = logging.getLogger()
     for old in list(root.handlers):

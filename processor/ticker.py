@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from processor.deadletters import error_text
 from processor.errors import FatalError, RetryableError, Revoked
+from processor.event import Publishable
 from processor.eventlog import Message
 from processor.eventlog.partitions import partition_of
 from processor.retry import Interrupted, Sleep
@@ -87,9 +89,13 @@ class Ticker:
     async def _once(self, tick: Tick, partition: int) -> Exception | None:
         try:
             await self._catch_up()
-            messages = [event.to_message() for event in await tick.work() or ()]
-            for start in range(0, len(messages), AT_ONCE):
-                await self._append(partition, messages[start : start + AT_ONCE])
+            work = tick.work()
+            if isinstance(work, AsyncGenerator):
+                async with aclosing(work) as steps:
+                    async for batch in steps:
+                        await self._publish(partition, batch)
+            else:
+                await self._publish(partition, await work or ())
         except (FatalError, Interrupted, Revoked):
             raise
         except Exception as error:
@@ -100,6 +106,11 @@ class Ticker:
             return error
         self._metrics.ticks.labels(tick.name, "done").inc()
         return None
+
+    async def _publish(self, partition: int, events: Iterable[Publishable]) -> None:
+        messages = [event.to_message() for event in events]
+        for start in range(0, len(messages), AT_ONCE):
+            await self._append(partition, messages[start : start + AT_ONCE])
 
 
 def back_off(failures: int, error: Exception) -> timedelta:

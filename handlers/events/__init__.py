@@ -1,6 +1,6 @@
 """What can happen: the vocabulary, in two pages: `facts` (what Genesys says) and `deeds` (what we do about it)."""
 
-from handlers.events.deeds import Decision, Fate, FreezeRequested, Lookup, Outcome, Requested, Standing
+from handlers.events.deeds import Decision, ExportCursor, Fate, FreezeRequested, Lookup, Outcome, Requested, Standing
 from handlers.events.facts import (
     Activity,
     CampaignSchedule,
@@ -28,6 +28,7 @@ __all__ = [
     "CampaignSchedule",
     "CampaignUpdated",
     "Decision",
+    "ExportCursor",
     "Fate",
     "FreezeRequested",
     "Horizon",

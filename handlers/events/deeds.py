@@ -86,6 +86,10 @@ class Outcome(Event):
     latency_ms: float = 0
     conflict_retries: int = 0
     error: str | None = None
+    request: Mapping[str, Any] = Field(default_factory=dict)
+    """The fields that were asked for; empty for decisions, and for what could not be read."""
+    facts: Mapping[str, Any] = Field(default_factory=dict)
+    """What the change means: capacity impact, constraints met; of an invalid request its `problems`."""
     audit: Mapping[str, Any] = Field(default_factory=dict)
 
 
@@ -105,7 +109,7 @@ class Requested(Event):
 
     @classmethod
     def from_record(cls, record: Record) -> Self:
-        """An id, a time and a subject are found where the writer gave none. Raises PoisonError for no JSON object."""
+        """An id and a time are found where the writer gave none; the subject is the key. Raises PoisonError."""
         try:
             data = orjson.loads(record.message.value or b"null")
         except orjson.JSONDecodeError as error:
@@ -116,7 +120,7 @@ class Requested(Event):
         return cls(
             id=headers.get("ce_id") or f"request@{record.partition}-{record.offset}",
             time=_moment(headers.get("ce_time"), record.timestamp),
-            subject=headers.get("ce_subject") or record.message.key,
+            subject=record.message.key,
             source=headers.get("ce_source") or "genesys/unknown",
             cause=headers.get("ce_causationid", ""),
             trace=headers.get("traceparent", ""),
@@ -133,6 +137,16 @@ def _moment(said: str | None, otherwise: datetime) -> datetime:
     except ValueError:
         return otherwise
     return found if found.tzinfo else otherwise
+
+
+class ExportCursor(Event):
+    """How far an export of Genesys's events has been read; what comes `after` that event is asked for next."""
+
+    type: ClassVar[str] = "genesys.cursors.moved"
+    topic: ClassVar[str] = "genesys.cursors"
+
+    export_id: str
+    after: str | None = None
 
 
 class FreezeRequested(Event):

@@ -250,3 +250,4 @@ class ProfileUpdated(Event):
     name: str = ""
     changes: Mapping[str, Any] = Field(default_factory=dict)
     version: str | None = None
+    deleted: bool = False

@@ -75,10 +75,12 @@ def read_adherence(envelope: Envelope, body: Mapping[str, Any], _: Context) -> R
 
 
 def read_answer(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
-    """`answer.presence`: `{userId, presence, routingStatus, outOfOffice, timeZone?}` or `{deleted: true}`."""
+    """`answer.presence`: `{userId, presence, routingStatus, outOfOffice, timeZone?}`, the guide's, or deleted."""
     if body.get("deleted"):
         return _state(envelope, {"deleted": (Fence(time=envelope.time, id=envelope.id), {"deleted": True})})
     facets: dict[str, Facet] = {"deleted": (Fence(time=envelope.time, id=envelope.id), {"deleted": False})}
+    if "presenceId" in body:
+        facets[PRESENCE] = _guide_presence(envelope, body)
     if presence := mapping(body.get("presence")):
         facets[PRESENCE] = _presence(envelope, presence, "message", "presence.presenceDefinition.systemPresence")
     if routing := mapping(body.get("routingStatus")):
@@ -106,6 +108,16 @@ def read_guide(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Readi
         fields["message"] = _text(body["customStatusMessage"])
     facets[PRESENCE] = (Fence(time=envelope.time, id=envelope.id), fields)
     return _state(envelope, facets)
+
+
+def _guide_presence(envelope: Envelope, body: Mapping[str, Any]) -> Facet:
+    """What the guide's own question is answered with; it is as old as `modifiedDate` says."""
+    word = words.presence(body["presenceId"])
+    if word is None:
+        raise PoisonError(f"no system presence: {body['presenceId']!r:.80}", "presenceId")
+    at = happened(body.get("modifiedDate"), envelope)
+    fields = _present(word, words.identifier(body["presenceId"]) or None, at)
+    return Fence(time=at, id=envelope.id), {**fields, "message": _text(body.get("customStatusMessage"))}
 
 
 def audited_presence(envelope: Envelope, word: object) -> Reading:

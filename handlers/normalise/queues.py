@@ -126,6 +126,8 @@ def _guide_fields(told: Mapping[str, Any], before: QueueUpdated | None) -> Field
     if told.get("name"):
         fields["name"] = str(told["name"])
     fields["routing"] = _guide_routing(told, before.routing if before else Routing())
+    if "modifiedBy" in told:
+        fields["modified_by"] = identifier(told["modifiedBy"]) or None
     fields["version"] = identifier(told.get("version")) or (before.version if before else None)
     return fields
 

@@ -78,10 +78,12 @@ GUIDES: Mapping[str, Reader] = {
 
 ANSWERS: Mapping[str, Reader] = {
     "answer.schedule-group": schedules.read_answer,
+    "answer.schedule": schedules.read_one,
     "answer.queue": queues.read_answer,
     "answer.shifts": shifts.read_answer,
     "answer.presence": agents.read_answer,
     "answer.campaign": campaigns.read_answer,
+    "answer.profile": profiles.read,
     "answer.volume": volume.read_answer,
     "answer.horizon": read_horizon,
 }

@@ -46,7 +46,9 @@ def read_guide(envelope: Envelope, body: Mapping[str, Any], context: Context) ->
     group_id = _group_id(envelope, schedule)
     if schedule.get("scheduleEntries") is None and schedule.get("timezoneId") is None:
         where = f"schedule-group/{group_id}"
-        return Reading(lookups=(look(envelope, "schedule-group", envelope.type, subject=where),))
+        named = identifier(schedule.get("scheduleId")) or identifier(schedule.get("id"))
+        which = {"scheduleIds": [named]} if named else {}
+        return Reading(lookups=(look(envelope, "schedule-group", envelope.type, subject=where, details=which),))
     pattern = _guide_pattern(schedule, "open")
     effective((pattern,), horizon_at(context.now(), context.horizon), context.holidays)
     fence = Fence(time=envelope.time, version=_version(schedule))
@@ -69,6 +71,22 @@ def read_guide(envelope: Envelope, body: Mapping[str, Any], context: Context) ->
     return Reading(
         (Candidate(ScheduleUpdated, f"schedule-group/{group_id}", {facet(pattern.schedule_id): fence}, merge),)
     )
+
+
+def read_one(envelope: Envelope, body: Mapping[str, Any], context: Context) -> Reading:
+    """`answer.schedule`: one of the guide's schedules as it is now, or `{id, scheduleGroupId, deleted: true}`."""
+    if not body.get("deleted"):
+        return read_guide(envelope, body, context)
+    schedule_id = identifier(body.get("id"))
+
+    def merge(previous: ScheduleUpdated | None, _: frozenset[str]) -> ScheduleUpdated | None:
+        if previous is None or previous.deleted:
+            return None
+        kept = tuple(one for one in previous.schedules if one.schedule_id != schedule_id)
+        return expand(renewed(previous, {"schedules": kept}), context)
+
+    subject = f"schedule-group/{_group_id(envelope, body)}"
+    return Reading((Candidate(ScheduleUpdated, subject, {facet(schedule_id): Fence(time=envelope.time)}, merge),))
 
 
 def read_answer(envelope: Envelope, body: Mapping[str, Any], context: Context) -> Reading:

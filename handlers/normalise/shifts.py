@@ -101,6 +101,12 @@ def _zone_name(name: object) -> str:
 
 
 def _shift(body: Mapping[str, Any], codes: Mapping[str, str]) -> Shift:
+    """The guide's shift is its two ends and nothing in between."""
+    if "startTime" in body and "startDate" not in body:
+        start, end = (required_moment(body, name, f"shifts.{name}") for name in ("startTime", "endTime"))
+        if end < start:
+            raise PoisonError("a shift that ends before it begins", "shifts.endTime")
+        return Shift(id=identifier(body.get("id")) or start.isoformat(), start=start, end=end)
     start, end = _span(body, "shifts.startDate", "shifts.lengthMinutes")
     activities = sorted((_activity(one, codes) for one in objects(body.get("activities"))), key=lambda one: one.start)
     return Shift(id=identifier(body.get("id")) or start.isoformat(), start=start, end=end, activities=tuple(activities))

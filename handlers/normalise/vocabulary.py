@@ -30,7 +30,8 @@ FIELDS: Mapping[str, str] = {
     "presence.update": "etag eventType normalizedAt presenceId source timestamp userId",
     "presence:updated": "agentTimeZone etag event id originalTimestamp presenceId timestamp userId utcTimestamp",
     "routing-profile": (
-        "id name overflowRoutingTargets(overflowType target(id)) skillAssignments(skill(id name) utilizationPercent) "
+        "id modifiedBy name overflowRoutingTargets(overflowType target(id)) profileId "
+        "skillAssignments(skill(id name) utilizationPercent) "
         "utilizationPercent version wrapUpCodes(default id)"
     ),
     "routingQueueUpdated": (

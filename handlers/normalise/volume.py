@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from handlers.events import Interval, VolumeUpdated
+from handlers.normalise.queues import EVERY_MEDIUM
 from handlers.normalise.reading import Candidate, Context, Reading
-from handlers.normalise.words import count, identifier, mapping, media, moment, number, objects
+from handlers.normalise.words import count, identifier, mapping, media, moment, number, objects, required_moment
 from processor.errors import PoisonError
 from processor.event import Envelope, Fence
 from processor.shapes import made
@@ -21,6 +22,7 @@ SETTLED = timedelta(minutes=5)
 ANSWERED_OF_COUNTED = "answeredInTarget/serviceLevelDenominator"
 ANSWERED_OF_ALL = "answeredInTarget/(answered+abandoned)"
 AS_GENESYS = "oServiceLevel"
+AS_THE_GUIDE = "sla.percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Read
     """`answer.volume`: the rolling hour and whole half hours, counted against `targets` by the views `within-<s>`.
 
     A medium with a target and without a row had nothing in that hour: zero is a number, not a gap.
+    The guide's answer has a `summary` of its one hour instead.
     """
+    if "summary" in body:
+        return _read_summary(envelope, body)
     asked = moment(body.get("asked")) or envelope.time
     targets = {media(name): number(value) for name, value in mapping(body.get("targets")).items()}
     now = _observed(body.get("observations"))
@@ -96,6 +101,30 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Read
         fields |= now.get(medium, now.get("", {}))
         candidates.append(_candidate(envelope, medium, empty, "aggregates", fields, span="hour"))
     return Reading(_latest(candidates)) if candidates else Reading(ignored="a queue without media")
+
+
+def _read_summary(envelope: Envelope, body: Mapping[str, Any]) -> Reading:
+    """The fourth guide's total of the rolling hour: a percentage of 0 to 100, times in seconds, of one medium.
+
+    Raises PoisonError at `dateFrom`, `dateTo` or `sla.percent`.
+    """
+    total = mapping(mapping(body["summary"]).get("total"))
+    start, end = (required_moment(body, name, name) for name in ("dateFrom", "dateTo"))
+    percent, target = number(total.get("sla.percent")), number(body.get("target"))
+    if percent is not None and not 0 <= percent <= 100:
+        raise PoisonError(f"sla.percent should lie between 0 and 100, found {percent:g}", "sla.percent")
+    fields = {
+        "offered": count(total.get("offer.count")) or 0,
+        "abandoned": count(total.get("abandon.count")),
+        "average_wait_seconds": number(total.get("offer.avg.wait.time")),
+        "average_handle_seconds": number(total.get("offer.avg.handle.time")),
+        "service_level": None if percent is None else percent / 100,
+        "service_level_formula": None if percent is None else AS_THE_GUIDE,
+        "service_level_target_seconds": target,
+    }
+    interval = made(Interval, {"start": start, "end": end})
+    medium = media(body.get("queueType")) or EVERY_MEDIUM
+    return Reading((_candidate(envelope, medium, interval, "summary", fields, span="hour"),))
 
 
 def _interval(row: Mapping[str, Any], where: str) -> Interval:

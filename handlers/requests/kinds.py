@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from handlers.requests.brake import FreezeRequest, ResumeRequest
+from handlers.requests.campaign import CampaignScheduleRequest
+from handlers.requests.presence import PresenceRequest
+from handlers.requests.profile import ProfileRequest
+from handlers.requests.queue import QueueRequest
+from handlers.requests.schedule import ScheduleRequest
 from handlers.requests.words import Fields, InvalidRequest, Problem, Request
 
-KINDS: Mapping[str, type[Request]] = {}
+KINDS: Mapping[str, type[Request]] = {
+    PresenceRequest.kind: PresenceRequest,
+    ScheduleRequest.kind: ScheduleRequest,
+    CampaignScheduleRequest.kind: CampaignScheduleRequest,
+    FreezeRequest.kind: FreezeRequest,
+    ResumeRequest.kind: ResumeRequest,
+    ProfileRequest.kind: ProfileRequest,
+    QueueRequest.kind: QueueRequest,
+}
 
 
 def read(kind: str, fields: Fields) -> Request:

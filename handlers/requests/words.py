@@ -54,21 +54,6 @@ class Part(BaseModel):
         """As a file would say it; what was not said is left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
-
-class Request(Part):
-    """What somebody wants changed. One model for each kind; `kind` is the word in files, addresses and outcomes."""
-
-    kind: ClassVar[str]
-
-    expected: Mapping[str, Any] | None = None
-    """What must still be there for the change to be made, in the words of an outcome's `after`; `--undo` sets it."""
-    undoes: str | None = Field(default=None, max_length=200)
-    """The id of the request that this one takes back."""
-
-    @abstractmethod
-    def subject(self) -> str:
-        """What it changes (`queue/<id>`): the record's key, so that requests about one thing keep their order."""
-
     @classmethod
     def review(cls, fields: Fields) -> Iterator[Problem]:
         """What is wrong beyond the shape of each field, read from fields that may themselves be wrong."""
@@ -79,14 +64,31 @@ class Request(Part):
     def read(cls, fields: Fields) -> Self:
         """Raises `InvalidRequest` with every problem at once."""
         try:
-            request, problems = cls.model_validate(fields), []
+            part, problems = cls.model_validate(fields), []
         except ValidationError as error:
-            request, problems = None, [_problem(one) for one in error.errors()]
+            part, problems = None, [_problem(one) for one in error.errors()]
         known = {problem.place for problem in problems}
         problems += [problem for problem in cls.review(fields) if problem.place not in known]
-        if problems or request is None:
+        if problems or part is None:
             raise InvalidRequest(problems)
-        return request
+        return part
+
+
+class Request(Part):
+    """What somebody wants changed. One model for each kind; `kind` is the word in files, addresses and outcomes."""
+
+    kind: ClassVar[str]
+
+    by: str | None = Field(default=None, max_length=200)
+    """Who asks for it, for the audit trail."""
+    expected: Mapping[str, Any] | None = None
+    """What must still be there for the change to be made, in the words of an outcome's `after`; `--undo` sets it."""
+    undoes: str | None = Field(default=None, max_length=200)
+    """The id of the request that this one takes back."""
+
+    @abstractmethod
+    def subject(self) -> str:
+        """What it changes (`queue/<id>`): the record's key, so that requests about one thing keep their order."""
 
 
 def place(location: Iterable[int | str]) -> str:

@@ -1,0 +1,237 @@
+"""`schedule` → Genesys: what the new hours give and leave uncovered, then a conditional write.
+
+The order is that of the working-hours guide: read with the guard, put the change into what is
+there, validate, weigh the capacity, write on condition; overtaken, read again and merge again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from handlers.capacity import Floor, average
+from handlers.inbound import compare
+from handlers.normalise.recurrence import entries
+from handlers.requests.plans import Plan, Result, Story
+from handlers.requests.schedule import ABOUT_THE_SCHEDULE, NEEDED, ScheduleRequest
+from handlers.requests.words import InvalidRequest, Problem
+from handlers.working_week import Week, as_recurrences, differing, shown_entries, weeks
+from processor.clients.genesys.jobs import Found, Jobs, Write
+from processor.clients.genesys.jobs.changing import Patience, change
+from processor.clients.genesys.jobs.schedules import Place, Schedules, Use
+from processor.clients.pace import Time
+from processor.errors import ConflictError, PoisonError, RefusedError
+from processor.event import instant
+
+LOOK = ("schedule-group",)
+"""Also when it was so already: a try that ended before its outcome may have made it so."""
+PATIENCE = Patience(attempts=4, first=1.0)
+"""The guide's retries: three after the first try, from 1 s on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureSchedules:
+    """The rules of `schedule`. `holidays`: the ids that the settings know, for where Genesys lists none."""
+
+    jobs: Jobs
+    now: Callable[[], datetime]
+    floor: Floor = field(default_factory=Floor)
+    holidays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    clocks: Time = field(default_factory=Time)
+
+    async def plan(self, request: ScheduleRequest) -> Plan:
+        """Raises `InvalidRequest` for the other dialect's form and unknown holidays, `RefusedError` below a floor."""
+        job, place = self.jobs.schedules, _place(request)
+        self._right_form(request)
+        found = await job.get(place)
+        write = _merged(job, request, found)
+        before = dict(job.fields(found))
+        after = {**before, **differing(before, request.wanted())}
+        await self._known_holidays(request, place, before)
+        uses = await job.uses(place, found)
+        facts = await self._facts(request, (before, after), found, uses)
+        return Plan(before, after, (write,) if write else (), facts)
+
+    async def carry_out(self, request: ScheduleRequest, plan: Plan, *, started: bool) -> Result:
+        """A repeat finds it so already and writes nothing: `started` makes no difference here."""
+        del started
+        job, place, began = self.jobs.schedules, _place(request), self.now()
+        try:
+            changed = await change(
+                lambda: job.get(place),
+                lambda found: _merged(job, request, found),
+                job.send,
+                self.clocks,
+                PATIENCE,
+            )
+        except ConflictError as conflict:
+            if isinstance(conflict.found, Found):
+                conflict.found = dict(job.fields(conflict.found))
+            raise
+        before, after = dict(job.fields(changed.before)), dict(job.fields(changed.after))
+        milliseconds = (self.now() - began).total_seconds() * 1000
+        facts = {
+            **plan.facts,
+            "guard": changed.before.guard,
+            "configLatencyMs": round(milliseconds, 1),
+            "changedByOthers": sorted(differing(plan.before, before)),
+        }
+        return Result(before, after, conflict_retries=changed.conflict_retries, facts=facts, look=LOOK)
+
+    def audit(self, request: ScheduleRequest, story: Story) -> Mapping[str, Any]:
+        """The guide's entry. `details`: the guard and the weekly hours, or why it did not come about."""
+        return {
+            "timestamp": instant(story.at),
+            "action": "SCHEDULE_UPDATE",
+            "scheduleId": request.schedule_id,
+            "status": "success" if story.status == "done" else "failure",
+            "latencyMs": round(story.latency_ms),
+            "details": story.error or _details(self.jobs.schedules, story),
+        }
+
+    def reverse(
+        self, request: ScheduleRequest, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """What was there, of what was changed; the form's own fields always, or it would be none."""
+        changed = differing(after, before)
+        if not changed:
+            raise RefusedError("it was so already: nothing was changed", "there is nothing to take back")
+        ours = [name for name in NEEDED[request.form] if name in ABOUT_THE_SCHEDULE]
+        empty = {"rrule": "", "holidays": []}
+        return {
+            "scheduleId": request.schedule_id,
+            **({"scheduleGroupId": request.schedule_group_id} if request.schedule_group_id else {}),
+            **{name: before.get(name) or empty.get(name) for name in (*ours, *changed)},
+        }
+
+    def _right_form(self, request: ScheduleRequest) -> None:
+        form = self.jobs.schedules.form
+        if request.form == form:
+            return
+        week = weeks(request.wanted(), self.now().date())
+        if form == "recurring":
+            meant = orjson.dumps(as_recurrences(week[0], self.now().date())).decode()
+            problem = Problem(
+                "scheduleEntries",
+                "the official API has no weekly entries, no zone and no holiday ids in a schedule",
+                f"a request for each of {meant}; the zone is that of the schedule's group, "
+                "holidays are its holiday schedules",
+            )
+        else:
+            meant = orjson.dumps(shown_entries(week[0])).decode()
+            problem = Problem(
+                "rrule" if request.rrule else "start",
+                "the guide's schedules have weekly entries and no recurrence",
+                f"scheduleGroupId, timezoneId and scheduleEntries: {meant}",
+            )
+        raise InvalidRequest([problem])
+
+    async def _known_holidays(self, request: ScheduleRequest, place: Place, before: Mapping[str, Any]) -> None:
+        """By Genesys's own list, else by the settings; what the schedule names already was good enough for Genesys."""
+        wanted = request.holidays or ()
+        fresh = [number for number, one in enumerate(wanted) if one not in (before.get("holidays") or ())]
+        if not fresh:
+            return
+        listed = await self.jobs.schedules.holidays(place)
+        known = set(self.holidays if listed is None else listed)
+        remedy = (
+            f"one of {', '.join(sorted(known))}"
+            if known
+            else "make it in Genesys, or name it in `holidays` of the settings"
+        )
+        problems = [
+            Problem(f"holidays[{number}]", f"there is no holiday {wanted[number]!r}", remedy)
+            for number in fresh
+            if wanted[number] not in known
+        ]
+        if problems:
+            raise InvalidRequest(problems)
+
+    async def _facts(
+        self,
+        request: ScheduleRequest,
+        states: tuple[Mapping[str, Any], Mapping[str, Any]],
+        found: Found,
+        uses: Iterable[Use],
+    ) -> dict[str, Any]:
+        uses = list(uses)
+        today = self.now().date()
+        was, will = _weeks_or_none(states[0], today), weeks(states[1], today)
+        asked = self._asked_floor(request)
+        peaks = asked.peaks or self.floor.peaks
+        if not uses or any(use.role == "open" for use in uses):
+            _above([self.floor, asked], will)
+        facts: dict[str, Any] = {
+            "guard": found.guard,
+            "capacity": {"before": was and average(was, peaks).shown(), "after": average(will, peaks).shown()},
+            "groups": [
+                {"groupId": use.group_id, "name": use.name, "timeZone": use.time_zone, "role": use.role} for use in uses
+            ],
+        }
+        if request.queue_ids:
+            zones = [request.timezone_id] if request.timezone_id else [use.time_zone for use in uses]
+            facts["inboundVolume"] = await compare(
+                self.jobs.schedules,
+                request.queue_ids,
+                zones,
+                {"before": was, "after": will},
+                until=found.asked,
+                days=request.volume_days,
+            )
+        return facts
+
+    def _asked_floor(self, request: ScheduleRequest) -> Floor:
+        peaks = entries(request.fields().get("peakPeriods") or (), "peakPeriods") or self.floor.peaks
+        if request.minimum_peak_hours and not peaks:
+            raise InvalidRequest(
+                [
+                    Problem(
+                        "minimumPeakHours", "there are no peak periods", "say peakPeriods, or set them in the settings"
+                    )
+                ]
+            )
+        return Floor(request.minimum_weekly_hours or 0.0, request.minimum_peak_hours or 0.0, peaks)
+
+
+def _place(request: ScheduleRequest) -> Place:
+    return Place(request.schedule_id, request.schedule_group_id or "")
+
+
+def _merged(job: Schedules, request: ScheduleRequest, found: Found) -> Write | None:
+    """Our fields into what is there. Raises `ConflictError` when it is neither so already nor as expected."""
+    present = job.fields(found)
+    changes = differing(present, request.wanted())
+    if not changes:
+        return None
+    if request.expected is not None and (others := differing(present, request.expected)):
+        who = f" by {found.by}" if found.by else ""
+        raise ConflictError(
+            f"{', '.join(sorted(others))} of schedule {request.schedule_id} changed{who} since",
+            dict(present),
+            "look at what is there now; hand in a new request if it is still meant",
+        )
+    return job.write(_place(request), found, changes)
+
+
+def _weeks_or_none(fields: Mapping[str, Any], today: date) -> tuple[Week, ...] | None:
+    """What is there may be of a form that we cannot read; that must not keep anybody from mending it."""
+    try:
+        return weeks(fields, today)
+    except PoisonError:
+        return None
+
+
+def _above(floors: Iterable[Floor], will: tuple[Week, ...]) -> None:
+    missed = list(dict.fromkeys(words for one in floors for words in one.shortfalls(will)))
+    if missed:
+        raise RefusedError(f"the new hours give too little: {'; '.join(missed)}", "longer hours, or a lower minimum")
+
+
+def _details(job: Schedules, story: Story) -> str:
+    hours = (story.facts.get("capacity") or {}).get("after", {}).get("totalWeeklyHours", 0)
+    guard = "ETag" if job.form == "weekly" else "Version"
+    return f"{guard}: {story.facts.get('guard', '')}, Hours: {hours:.2f}"

@@ -1,0 +1,98 @@
+"""What has become of each request so far, as the log tells it: so that a repeat of an id does nothing twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol, Self
+
+import orjson
+
+from handlers.events import FreezeRequested, Outcome
+from processor.event import Event, Instant
+from processor.eventlog import Record
+from processor.table import Table
+
+STARTED = "started"
+REMEMBERED = timedelta(hours=26)
+"""Senders repeat for 24 h, and for as long a request that fails is tried: two hours more for clocks and drains."""
+
+
+class Ends(Protocol):
+    """What the door asks before it does anything."""
+
+    def status(self, subject: str, request_id: str) -> str | None:
+        """How it ended, `started` while that is not known, None for a request that is new."""
+        ...
+
+    def home(self, subject: str) -> int | None:
+        """The partition that requests about this subject belong to; None where there are no partitions."""
+        ...
+
+
+class Ended(Event):
+    """An outcome, read for two words only: a partition may hold a hundred thousand of them."""
+
+    type: ClassVar[str] = Outcome.type
+    topic: ClassVar[str] = Outcome.topic
+
+    request_id: str = ""
+    status: str = ""
+
+    @classmethod
+    def from_record(cls, record: Record) -> Self:
+        """Nothing is checked that nobody asks for."""
+        data: dict[str, Any] = orjson.loads(record.message.value or b"{}")
+        return cls.model_validate(
+            {
+                "id": "",
+                "time": record.timestamp,
+                "subject": record.message.key,
+                "requestId": data.get("requestId") or "",
+                "status": data.get("status") or "",
+            }
+        )
+
+
+Known = dict[str, tuple[Instant, str]]
+"""By request id, the oldest first: when it was said and how it ended."""
+
+
+def remember(known: Known | None, request_id: str, said: datetime, status: str) -> Known:
+    """Adds one and forgets what is old. The row is changed in place: a copy each time would cost its square."""
+    known = {} if known is None else known
+    if status != STARTED or request_id not in known:
+        known.pop(request_id, None)
+        known[request_id] = (said, status)
+    while known and next(iter(known.values()))[0] < said - REMEMBERED:
+        del known[next(iter(known))]
+    return known
+
+
+def _ended(known: Known | None, event: Ended) -> Known | None:
+    return remember(known, event.request_id, event.time, event.status) if event.request_id else known
+
+
+def _asked(known: Known | None, event: FreezeRequested) -> Known:
+    return remember(known, event.id, event.time, event.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnds:
+    """Folded from the log, for the partitions held. The brake has no outcomes: its own records tell."""
+
+    outcomes: Table[Ended, Known] = field(default_factory=lambda: Table(Ended, fold=_ended, since=REMEMBERED))
+    brakes: Table[FreezeRequested, Known] = field(
+        default_factory=lambda: Table(FreezeRequested, fold=_asked, since=REMEMBERED)
+    )
+
+    def status(self, subject: str, request_id: str) -> str | None:
+        """See `Ends`."""
+        for table in (self.outcomes, self.brakes):
+            if (found := (table.get(subject) or {}).get(request_id)) is not None:
+                return found[1]
+        return None
+
+    def home(self, subject: str) -> int | None:
+        """See `Ends`."""
+        return self.outcomes.home(subject)

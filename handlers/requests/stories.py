@@ -1,0 +1,97 @@
+"""How a request ended, told as an outcome: the words of each kind of end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from handlers.events import Outcome, Requested
+from handlers.requests.ends import STARTED
+from handlers.requests.plans import Plan, Result, Story
+from handlers.requests.words import InvalidRequest, Problem
+from processor.clients.genesys.jobs import Found
+from processor.errors import ConflictError, PoisonError, ProcessorError, RefusedError, UnknownEnd
+
+UNREADABLE = "request"
+"""The `kind` of the outcome of what is no request of ours: a stranger's words name no metric."""
+
+
+def announced(story: Story, plan: Plan) -> Story:
+    """It is about to be tried and cannot be made conditional."""
+    return replace(story, status=STARTED, before=plan.before, after=plan.after, facts=plan.facts)
+
+
+def finished(story: Story, plan: Plan, result: Result, latency_ms: float) -> Story:
+    """It was carried out, or a part of it."""
+    return replace(
+        story,
+        status=result.status,
+        latency_ms=latency_ms,
+        conflict_retries=result.conflict_retries,
+        error=result.error,
+        before=result.before,
+        after=result.after,
+        facts={**plan.facts, **result.facts},
+    )
+
+
+def turned_down(story: Story, plan: Plan | None, error: ProcessorError, latency_ms: float) -> Story:
+    """It was not carried out; `plan` is there when the far side was already asked."""
+    before = plan.before if plan else {}
+    facts = {**(plan.facts if plan else {}), **problems_of(error)}
+    story = replace(story, latency_ms=latency_ms, error=_text(error), before=before, after=before, facts=facts)
+    if isinstance(error, UnknownEnd):
+        return replace(story, status="unknown", after={})
+    if isinstance(error, ConflictError):
+        there = _there(error.found)
+        return replace(story, status="conflict", before=there or before, after=there or before)
+    return replace(story, status="refused")
+
+
+def _text(error: ProcessorError) -> str:
+    remedy = getattr(error, "remedy", None)
+    return f"{error} ({remedy})" if remedy else str(error)
+
+
+def problems_of(error: Exception) -> Mapping[str, Any]:
+    """Of a request that is not valid: all that is wrong, each with its place and what would do."""
+    if isinstance(error, RefusedError):
+        return {}
+    problems = error.problems if isinstance(error, InvalidRequest) else ()
+    if isinstance(error, PoisonError) and not problems:
+        problems = (Problem(error.field or "", str(error)),)
+    return {"problems": [{"place": p.place, "message": p.message, "remedy": p.remedy} for p in problems]}
+
+
+def _there(found: object) -> Mapping[str, Any]:
+    """What a conflict met: in the request's own words where the rules said it so, else who was there."""
+    if isinstance(found, Found):
+        return {"version": found.guard, "modifiedBy": found.by}
+    return found if isinstance(found, Mapping) else {}
+
+
+def outcome(
+    asked: Requested, story: Story, *, kind: str, fields: Mapping[str, Any], audit: Mapping[str, Any], now: datetime
+) -> Outcome:
+    """The record. A request has one end, and at most one `started` before it: their ids follow from its own."""
+    return Outcome(
+        id=f"{asked.id}/{STARTED}" if story.status == STARTED else asked.id,
+        time=now,
+        subject=asked.subject,
+        source=asked.source,
+        cause=asked.id,
+        trace=asked.trace,
+        request_id=asked.id,
+        kind=kind,
+        status=story.status,
+        request=fields,
+        before=story.before,
+        after=story.after,
+        facts=story.facts,
+        latency_ms=round(story.latency_ms, 1),
+        conflict_retries=story.conflict_retries,
+        error=story.error,
+        audit=audit,
+    )
