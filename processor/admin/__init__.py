@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ class Admin:
     asyncapi: Mapping[str, Any] | None = None
     version: str = ""
     beat_within: timedelta = timedelta(seconds=60)
+    refresh: Callable[[], Awaitable[None]] | None = None
+    """Before metrics are shown: fetch those of other processes."""
     _checked: tuple[float, str] = (-READY_FOR, "")
     _checking: asyncio.Lock | None = None
 
@@ -141,6 +144,8 @@ class Admin:
         return ""
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        if self.refresh:
+            await self.refresh()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         body = encode(self.metrics.registry)
         return web.Response(body=body, headers={"Content-Type": content_type})
@@ -165,13 +170,19 @@ def _own_page(request: web.Request) -> bool:
         return False
 
 
+def _all_problems(error: PoisonError) -> dict[str, Any]:
+    """Of an error that tells several: each with its place and what would do."""
+    problems = getattr(error, "problems", ())
+    return {"problems": [dataclasses.asdict(one) for one in problems]} if problems else {}
+
+
 @web.middleware
 async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Errors by remedy as statuses, everything as problem+json."""
     try:
         return await handler(request)
     except PoisonError as error:
-        return problem(422, str(error), field=error.field)
+        return problem(422, str(error), field=error.field, **_all_problems(error))
     except RefusedError as error:
         return problem(409, str(error), remedy=error.remedy or "")
     except RetryableError as error:

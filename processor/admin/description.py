@@ -16,6 +16,14 @@ PROBLEM: Json = {
         "detail": {"type": "string", "description": "What is wrong."},
         "remedy": {"type": "string", "description": "What the caller can do about it."},
         "field": {"type": ["string", "null"]},
+        "problems": {
+            "type": "array",
+            "description": "All that is wrong with a request.",
+            "items": {
+                "type": "object",
+                "properties": {name: {"type": "string"} for name in ("place", "message", "remedy")},
+            },
+        },
     },
 }
 ACCEPTED: Json = {
@@ -147,8 +155,15 @@ def _operations() -> Json:
         "/requests/{kind}": {
             "post": _operation(
                 "Ask for a change in Genesys",
-                {"202": made, **wrong, **_problems(s404="No such kind.")},
+                {
+                    "202": made,
+                    **wrong,
+                    **_problems(
+                        s404="No such kind.", s409="Genesys is not configured, or the id is another request's."
+                    ),
+                },
                 _parameter("kind"),
+                _parameter("Idempotency-Key", "header", "Becomes the id: the same may be sent again."),
                 body=one,
             )
         },

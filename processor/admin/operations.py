@@ -18,7 +18,8 @@ class Operations(Protocol):
         "decisions", "effects", "deadLetters"}, "topics": [{"topic", "records"}], "groups": [{"group", "topic", "lag",
         "waiting", "done", "parked", "lagSeconds", "stuckSeconds"}], "decisions": [the last, newest first:
         {"time", "queueId", "name", "mediaType", "action", "reason"}], "outcomes": [{"time", "subject",
-        "kind", "status", "error", "latencyMs"}]}`; what is missing is shown as unknown.
+        "kind", "status", "error", "latencyMs"}], "requests": [{"time", "id", "kind", "subject", "by",
+        "status"}]}`; what is missing is shown as unknown.
         """
         ...
 
@@ -34,8 +35,11 @@ class Operations(Protocol):
         """The loop minds it again; `{"id"}` of the request."""
         ...
 
-    async def request(self, kind: str, fields: Json, *, by: str) -> Json | None:
-        """Hand in a change request: `{"id", …}`. None when there is no such kind."""
+    async def request(self, kind: str, fields: Json, *, by: str, key: str | None = None) -> Json | None:
+        """Hand in a change request: `{"id", …}`. None when there is no such kind.
+
+        `key`: the id that the caller chose, so that he may repeat it; another request under it is refused.
+        """
         ...
 
     async def outcome(self, request_id: str) -> Json | None:

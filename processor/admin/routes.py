@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +56,14 @@ def _by(request: web.Request, fields: Mapping[str, Any]) -> str:
     return (_text(fields, "by") or f"admin API, {request.remote}")[:BY_AT_MOST]
 
 
+def _key(request: web.Request) -> str | None:
+    """The caller's own id for a request that he may have to send again."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not re.fullmatch(r"[!-~]{1,200}", key):
+        raise PoisonError("Idempotency-Key: 1 to 200 visible ASCII characters, such as a UUID.", "Idempotency-Key")
+    return key
+
+
 async def _brake(request: web.Request) -> dict[str, Any]:
     """Why, who, and whether the queue's own settings come back."""
     fields = await _fields(request)
@@ -91,7 +100,7 @@ class _Routes:
     async def request(self, request: web.Request) -> web.Response:
         kind = request.match_info["kind"]
         fields = await _fields(request)
-        made = await self._operations.request(kind, fields, by=_by(request, fields))
+        made = await self._operations.request(kind, fields, by=_by(request, fields), key=_key(request))
         if made is None:
             return problem(404, f"There is no request of kind {kind}.")
         return answer(202, made, headers={"Location": f"/requests/{made['id']}"})

@@ -37,6 +37,7 @@ EVENTS: Mapping[str, type[Event]] = {
         events.VolumeUpdated,
         events.CampaignUpdated,
         events.ProfileUpdated,
+        events.ExportCursor,
         events.Lookup,
         events.Fate,
         events.Decision,

@@ -42,7 +42,7 @@ class Feeds:
             try:
                 for partition in range(event_log.partitions):
                     for table in (self._schedules, self._shifts):
-                        await table.catch_up(event_log, partition)
+                        await (table.catch_up if table.holds(partition) else table.load)(event_log, partition)
             except RetryableError as error:
                 log.warning("feeds-behind", extra={"error": str(error)})
             await asyncio.sleep(FOLLOW_SECONDS)

@@ -15,12 +15,12 @@ def is_kafka(settings: Settings) -> bool:
     return settings.log.startswith(SCHEME)
 
 
-def connection_of(settings: Settings) -> Connection:
-    """Raises `FatalError` naming the setting that is missing or cannot be used."""
+def connection_of(settings: Settings, member_id: str | None = None) -> Connection:
+    """`member_id`: for those that join groups. Raises `FatalError` naming the setting that is missing or unusable."""
     password = settings.kafka_password
     return connection(
         settings.log.removeprefix(SCHEME),
-        member_id=settings.kafka_member_id,
+        member_id=member_id,
         protocol=settings.kafka_security_protocol,
         mechanism=settings.kafka_sasl_mechanism,
         username=settings.kafka_username,

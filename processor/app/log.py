@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from processor.app.kafka import connection_of, is_kafka, order_of
 from processor.app.topics import TOPICS
 from processor.errors import FatalError
 from processor.eventlog import EventLog
+from processor.eventlog.awaited import AwaitedLog
 from processor.eventlog.kafka import KafkaLog
 from processor.eventlog.kafka_topics import prepare
 from processor.eventlog.sqlite import SqliteLog
@@ -28,27 +30,55 @@ def utc_now() -> datetime:
 
 def log_file(settings: Settings) -> Path:
     """The embedded log's file. Raises `FatalError` for any other log."""
-    kind, _, place = settings.log.partition("://")
-    if kind != "sqlite" or not place.startswith("/"):
+    return file_of(settings.log)
+
+
+def file_of(place: str) -> Path:
+    """The file of `sqlite:///FILE`. Raises `FatalError` for anything else."""
+    kind, _, path = place.partition("://")
+    if kind != "sqlite" or not path.startswith("/"):
         raise FatalError(f"{kind}:// is not an embedded log: this needs LOG=sqlite:///FILE")
-    return Path(place.removeprefix("/"))
+    return Path(path.removeprefix("/"))
 
 
 @asynccontextmanager
-async def open_log(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[EventLog]:
+async def open_log(
+    settings: Settings, metrics: Metrics | None = None, member_id: str | None = None
+) -> AsyncIterator[EventLog]:
     """The log of the settings, its topics made where they are missing; closed on exit.
+
+    `member_id`: under which groups are joined, where the log has several members.
 
     Raises `FatalError` when a topic of Kafka would break a promise, naming its setting and the remedy.
     """
     if is_kafka(settings):
-        connection = connection_of(settings)
-        for finding in await prepare(connection, order_of(settings)):
-            logger.warning("topic", extra={"finding": str(finding)})
-        async with KafkaLog.open(connection, TOPICS, settings.partitions, utc_now, metrics=metrics) as kafka:
+        async with open_kafka(settings, metrics, member_id) as kafka:
             yield kafka
     else:
         async with open_file(settings, metrics) as file:
             yield file
+
+
+@asynccontextmanager
+async def open_kafka(settings: Settings, metrics: Metrics | None, member_id: str | None) -> AsyncIterator[KafkaLog]:
+    """As `open_log`, where that is Kafka."""
+    connection = connection_of(settings, member_id)
+    for finding in await prepare(connection, order_of(settings)):
+        logger.warning("topic", extra={"finding": str(finding)})
+    async with KafkaLog.open(connection, TOPICS, settings.partitions, utc_now, metrics=metrics) as kafka:
+        yield kafka
+
+
+@asynccontextmanager
+async def open_later(settings: Settings, metrics: Metrics, member_id: str) -> AsyncIterator[AwaitedLog]:
+    """Kafka, which need not be there yet: for a process that has a spool."""
+    awaited = AwaitedLog(lambda: open_kafka(settings, metrics, member_id), settings.partitions)
+    async with asyncio.TaskGroup() as tasks:
+        holding = tasks.create_task(awaited.run(), name="log")
+        try:
+            yield awaited
+        finally:
+            holding.cancel()
 
 
 @asynccontextmanager

@@ -9,11 +9,17 @@ from typing import Any
 
 import orjson
 
+from handlers.door import CONFIGURE, NOT_CONFIGURED
+from handlers.events import FreezeRequested, Requested
+from handlers.requests.brake import BrakeRequest
+from handlers.requests.ends import LogEnds
+from handlers.requests.kinds import KINDS, read
 from processor.app.queues import Queues
+from processor.app.requests import as_asked, hand_in, known_already, pending, state
 from processor.app.switches import switched_off
 from processor.app.topics import TOPICS
 from processor.app.whereabouts import whereabouts
-from processor.errors import PoisonError
+from processor.errors import PoisonError, RefusedError
 from processor.event import instant
 from processor.eventlog import EventLog, Record
 from processor.progress import Progress
@@ -21,7 +27,6 @@ from processor.replays import Parked, list_dead, replay
 from processor.settings import Settings
 from processor.telemetry import Metrics
 
-BRAKES = ("queue-freeze", "queue-resume")
 NEWEST = 20
 CLEAN = ("schedules", "shifts", "presence", "queues", "volume", "campaigns", "profiles")
 
@@ -43,6 +48,7 @@ class Desk:
         self._metrics = metrics
         self._now = now
         self._queues = Queues(log, now)
+        self._ends = LogEnds()
 
     async def overview(self) -> dict[str, Any]:
         """The console's page, from positions and the newest records only."""
@@ -60,9 +66,11 @@ class Desk:
                 "effects": appended["genesys.outcomes"],
                 "decisions": appended["genesys.decisions"],
                 "deadLetters": appended["genesys.deadletters"],
+                "exact": self._log.dense,
             },
             "topics": topics,
             "groups": [self._group(one) for one in self._progress],
+            "requests": await self._requests(),
             "decisions": [_decision(record, names) for record in await self._newest("genesys.decisions")],
             "outcomes": [_outcome(record) for record in await self._newest("genesys.outcomes")],
         }
@@ -76,6 +84,22 @@ class Desk:
             start, end = await self._log.bounds(topic, partition)
             records.extend([r async for r in self._log.read(topic, partition, max(start, end - NEWEST), end)])
         return sorted(records, key=lambda record: (record.timestamp, record.offset), reverse=True)[:NEWEST]
+
+    async def _requests(self) -> list[dict[str, Any]]:
+        """The last that were handed in, and how they ended."""
+        await self._ended()
+        shown = []
+        for record in await self._newest(Requested.topic):
+            one = pending(record)
+            decided = record.message.headers.get("ce_type") == FreezeRequested.type
+            status = "to the loop" if decided else self._ends.status(record.message.key, one["id"]) or "pending"
+            shown.append({**{name: one[name] for name in ("id", "kind", "subject", "by", "time")}, "status": status})
+        return shown
+
+    async def _ended(self) -> None:
+        for partition in range(self._log.partitions):
+            for table in (self._ends.outcomes, self._ends.brakes):
+                await (table.catch_up if table.holds(partition) else table.load)(self._log, partition)
 
     def _group(self, one: Progress) -> dict[str, Any]:
         now = self._now()
@@ -106,23 +130,23 @@ class Desk:
         (request_id,) = await self._queues.brake(kind, [queue_id], reason=reason, by=by, restore=restore)
         return {"id": request_id, "queueId": queue_id, "kind": kind}
 
-    async def request(self, kind: str, fields: Mapping[str, Any], *, by: str) -> dict[str, Any] | None:
-        """The loop's brake; None for kinds that this version does not have."""
-        if kind not in BRAKES:
+    async def request(
+        self, kind: str, fields: Mapping[str, Any], *, by: str, key: str | None = None
+    ) -> dict[str, Any] | None:
+        """Into the log; None for a kind that nobody knows. The same `key` and content again hands in nothing."""
+        if kind not in KINDS:
             return None
-        queue_id = fields.get("queueId")
-        if not isinstance(queue_id, str) or not queue_id:
-            raise PoisonError("queueId: the id of a queue is needed", "queueId")
-        restore = fields.get("restore") is True
-        return await self._brake(kind, queue_id, str(fields.get("reason", "")), by, restore=restore)
+        request = read(kind, fields)
+        if not (isinstance(request, BrakeRequest) or self._settings.genesys_client_id):
+            raise RefusedError(NOT_CONFIGURED, CONFIGURE)
+        asked = as_asked(request, self._now(), by=by, request_id=key)
+        if key is None or not await known_already(self._log, asked):
+            await hand_in(self._log, [asked])
+        return {"id": asked.id, "kind": kind, "subject": asked.subject}
 
     async def outcome(self, request_id: str) -> dict[str, Any] | None:
-        """`pending` until a decision of the loop carries the request."""
-        found = await whereabouts(self._log, request_id, None, topics=("genesys.requests", "genesys.decisions"))
-        if not found["records"]:
-            return None
-        decided = [record for record in found["records"] if record["topic"] == "genesys.decisions"]
-        return {"id": request_id, "status": "done" if decided else "pending", "records": found["records"]}
+        """`pending` until there is an outcome, or a decision of the loop answers the brake."""
+        return await state(self._log, request_id)
 
     async def event(self, event_id: str, subject: str | None) -> dict[str, Any]:
         """Where is my event?"""

@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import handlers
+from handlers.capacity import Floor
+from handlers.exports import TYPE, ExportPlan
+from handlers.normalise.recurrence import Entry, clock, weekdays
+from handlers.operating_hours import Hours
 from handlers.policy import Mode, Rule, Selection
-from processor.settings import Settings
+from handlers.utilization import Thresholds
+from processor.clients.genesys.jobs.exports import ExportOrder
+from processor.settings import CapacityFloor, ProfileExport, ProfileRule, Settings
 
 
 def policy(settings: Settings) -> handlers.Policy:
@@ -30,4 +36,34 @@ def policy(settings: Settings) -> handlers.Policy:
         ),
         selection=Selection.parse(settings.loop_queues),
         pools=settings.loop_pools,
+        operating_hours=Hours.read(settings.operating_hours),
+        utilization=_thresholds(settings.profile_rule),
+        export=_export(settings.profile_export) if settings.profile_export else None,
+        floor=floor(settings.capacity_floor),
     )
+
+
+def floor(settings: CapacityFloor) -> Floor:
+    """What working hours must not fall short of."""
+    peaks = tuple(
+        Entry(weekdays(one.days, "days"), clock(one.start, "start"), clock(one.end, "end"))
+        for one in settings.peak_periods
+    )
+    return Floor(settings.weekly_hours, settings.peak_hours, peaks)
+
+
+def _thresholds(rule: ProfileRule) -> Thresholds:
+    return Thresholds(
+        long_wait=rule.long_wait_seconds,
+        abandoned_above=rule.abandoned_above,
+        short_wait=rule.short_wait_seconds,
+        abandoned_below=rule.abandoned_below,
+        high=rule.high_percent,
+        usual=rule.usual_percent,
+        low=rule.low_percent,
+    )
+
+
+def _export(said: ProfileExport) -> ExportPlan:
+    order = ExportOrder(said.name, TYPE, said.endpoint, said.bucket, said.prefix)
+    return ExportPlan(order, said.export_id, timedelta(seconds=said.poll_seconds))

@@ -32,9 +32,11 @@ def groups(
     if everything or Role.NORMALISE in chosen:
         found += handlers.normalise(policy, now)
     if far.genesys and (everything or Role.LOOK_UP in chosen):
-        found += handlers.look_up(policy, far.genesys, now)
+        found += handlers.look_up(policy, far.genesys, now, far.jobs.exports if far.jobs else None)
     if everything or Role.SYNC in chosen:
         found += handlers.sync(far, now)
     if everything or Role.LOOP in chosen:
         found += handlers.loop(policy, far, now)
+    if everything or Role.REQUESTS in chosen:
+        found += handlers.requests(policy, far, now)
     return found

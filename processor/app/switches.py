@@ -10,6 +10,8 @@ def switched_off(settings: Settings) -> list[str]:
     off = []
     if not settings.genesys_client_id:
         off.append("look-ups, polled volume, queue adjustments and requests (set GENESYS_CLIENT_ID)")
+    if settings.genesys_client_id and settings.genesys_dialect == "guide" and not settings.profile_export:
+        off.append("the event export of routing profiles (set profile_export in PROCESSOR_CONFIG)")
     if not settings.wfm_url:
         off.append("pushes to a WFM system (set WFM_URL)")
     if not settings.caldav_url:

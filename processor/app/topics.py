@@ -18,6 +18,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("genesys.volume", retention=timedelta(days=30)),
     Topic("genesys.campaigns", compact=True),
     Topic("genesys.profiles", compact=True),
+    Topic("genesys.cursors", compact=True),
     Topic("genesys.requests", retention=timedelta(days=30)),
     Topic("genesys.decisions", compact=True),
     Topic("genesys.outcomes", retention=timedelta(days=365)),

@@ -39,10 +39,10 @@ async def whereabouts(
     """All that the log says about one event id. With its subject one partition is searched, else all."""
     partitions = [partition_of(subject, log.partitions)] if subject else list(range(log.partitions))
     searched: dict[str, str] = {}
-    raw = await _search(log, RAW, partitions, event_id, searched)
+    raw = await search(log, RAW, partitions, event_id, searched)
     caused: list[Record] = []
     for topic in topics:
-        caused += await _search(log, topic, partitions, event_id, searched)
+        caused += await search(log, topic, partitions, event_id, searched)
     fates = _fates(raw, caused)
     return {
         "id": event_id,
@@ -53,9 +53,10 @@ async def whereabouts(
     }
 
 
-async def _search(
-    log: EventLog, topic: str, partitions: Sequence[int], event_id: str, searched: dict[str, str]
+async def search(
+    log: EventLog, topic: str, partitions: Sequence[int], event_id: str, searched: dict[str, str] | None = None
 ) -> list[Record]:
+    """The records that are this event or were caused by it; `searched` learns where the search ended early."""
     found: list[Record] = []
     for partition in partitions:
         start, end = await log.bounds(topic, partition)
@@ -64,7 +65,7 @@ async def _search(
             page = max(stop, end - PAGE)
             found.extend([r async for r in log.read(topic, partition, page, end) if _belongs(r, event_id)])
             end = page
-        if stop > start:
+        if stop > start and searched is not None:
             searched[f"{topic}-{partition}"] = f"offset {stop}"
     return found
 

@@ -10,10 +10,22 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from processor.app.connections import connections
-from processor.app.log import open_log
+from processor.app.farsides import redactor
+from processor.app.log import open_log, utc_now
+from processor.app.permissions import rights
 from processor.app.switches import switched_off
 from processor.errors import ProcessorError, RefusedError, RetryableError
-from processor.settings import PREFIX, Destination, LoopRule, Settings, load, secret_fields
+from processor.settings import (
+    PREFIX,
+    CapacityFloor,
+    Destination,
+    LoopRule,
+    ProfileExport,
+    ProfileRule,
+    Settings,
+    load,
+    secret_fields,
+)
 
 PAGE_HEAD = """# Configuration
 
@@ -21,9 +33,16 @@ Every setting comes from the environment, or from the YAML file that `PROCESSOR_
 without the prefix); the environment wins. Lists are separated by commas. Settings marked *secret* may come from a file
 instead: `PROCESSOR_<NAME>_FILE`. An unknown name or a wrong value refuses to start and says which.
 
+Every far side but those on loopback is reached through the proxy that `HTTPS_PROXY` (or `HTTP_PROXY` for plain
+addresses) names, without it for the hosts in `NO_PROXY`; `PROCESSOR_CA_FILE` adds the authority of one that looks inside.
+
 This page is generated: `genesys-processor check --documentation`.
 """
 
+REMEDY = {
+    "platform": "grant what is missing to a role of the OAuth client (Admin, People & Permissions, Roles)",
+    "guide": "give the client the scopes that are missing (Admin, Integrations, OAuth), then ask for a new token",
+}
 PROOFS = (
     "webhook_secrets",
     "webhook_public_keys",
@@ -62,7 +81,24 @@ async def _check(settings: Settings) -> int:
     async for one in connections(settings):
         print(f"{one.name}: {one.url}: {one.said}")
         codes.append(_code(one.error))
+    if settings.genesys_client_id and max(codes) == 0:  # nobody can be asked while he does not answer
+        codes.append(await _permitted(settings))
     return max(codes)
+
+
+async def _permitted(settings: Settings) -> int:
+    """Missing is an error where the settings ask for the part; a kind of request may never be used."""
+    try:
+        found = await rights(settings, utc_now)
+    except ProcessorError as error:
+        print(f"permissions: {redactor(settings)(str(error))}")
+        return _code(error)
+    for right in found:
+        print(f"permissions: {right.said()}")
+    missing = any(right.missing for right in found)
+    if missing:
+        print(f"permissions: {REMEDY[settings.genesys_dialect]}")
+    return 5 if any(right.missing and right.demanded for right in found) else 0
 
 
 async def _log_answers(settings: Settings) -> int:
@@ -102,6 +138,24 @@ def documentation() -> str:
         "|---|---|---|",
         *(_row(name, name, LoopRule) for name in LoopRule.model_fields),
         "",
+        "## `capacity_floor` (in the file)",
+        "",
+        "| name | default | what it is for |",
+        "|---|---|---|",
+        *(_row(name, name, CapacityFloor) for name in CapacityFloor.model_fields),
+        "",
+        "## `profile_rule` (in the file)",
+        "",
+        "| name | default | what it is for |",
+        "|---|---|---|",
+        *(_row(name, name, ProfileRule) for name in ProfileRule.model_fields),
+        "",
+        "## `profile_export` (in the file)",
+        "",
+        "| name | default | what it is for |",
+        "|---|---|---|",
+        *(_row(name, name, ProfileExport) for name in ProfileExport.model_fields),
+        "",
         "## `destinations.<name>` (in the file)",
         "",
         "| name | default | what it is for |",
@@ -114,9 +168,9 @@ def documentation() -> str:
 
 def _row(shown: str, name: str, model: type[BaseModel]) -> str:
     field = model.model_fields[name]
-    default = "the host's name" if name == "kafka_member_id" else field.get_default(call_default_factory=True)
+    default = "the host's name …" if name == "kafka_member_id" else field.get_default(call_default_factory=True)
     default = None if field.is_required() else default
-    words = "" if default in (None, (), {}) or isinstance(default, LoopRule) else f"`{default}`"
+    words = "" if default in (None, (), {}) or isinstance(default, BaseModel) else f"`{default}`"
     if isinstance(default, tuple) and default:
         words = f"`{','.join(default)}`"
     if name == "kafka_member_id":

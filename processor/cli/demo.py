@@ -35,6 +35,9 @@ def add(subparsers: Any) -> None:
         "--kill-at", type=float, metavar="S", help="kill -9 the product after S seconds, start it again"
     )
     parser.add_argument("--wfm-down", type=_span, metavar="S..T", help="take the WFM stand-in down from S to T seconds")
+    parser.add_argument(
+        "--dialect", choices=("platform", "guide"), help="which API Genesys has (default: the setting's)"
+    )
     parser.add_argument("--folder", type=Path, help="where everything is kept (default: a new temporary folder)")
     parser.set_defaults(run=lambda options: asyncio.run(_demo(options)))
 
@@ -58,7 +61,8 @@ async def _demo(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with aiohttp.ClientSession() as session:
-        scene = Scene(folder.resolve(), options.seed, options.seconds or 60.0, session)
+        dialect = options.dialect or load().genesys_dialect
+        scene = Scene(folder.resolve(), options.seed, options.seconds or 60.0, session, dialect=dialect)
         try:
             await scene.start()
             return await _play(scene, options, stop)
@@ -72,15 +76,18 @@ async def _play(scene: Scene, options: argparse.Namespace, stop: asyncio.Event) 
     began = time.monotonic()
     accidents = _accidents(scene, options)
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(account.tell())]
-        running += [tasks.create_task(_at(began + when, act)) for when, act in accidents]
+        telling = tasks.create_task(account.tell())
+        happening = [(when, tasks.create_task(_at(began + when, act))) for when, act in accidents]
         try:
             async with asyncio.timeout(options.seconds):
                 await stop.wait()
         except TimeoutError:
             pass
-        for task in running:
-            task.cancel()
+        for when, task in happening:
+            if began + when > time.monotonic():
+                task.cancel()  # a product that is being started again is waited for
+        await asyncio.gather(*(task for _, task in happening), return_exceptions=True)
+        telling.cancel()
     if options.seconds is None or stop.is_set():
         _say("\n  draining …")
         code = await scene.end()

@@ -21,6 +21,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="seconds of its clock in a real one, until it is now")
     parser.add_argument("--catch-up", type=float, default=60.0, help="real seconds until a fast clock shows now")
     parser.add_argument("--target", metavar="URL", help="where the floor posts its events")
+    parser.add_argument("--dialect", choices=("platform", "guide"), help="of its API (default: the setting's)")
     parser.add_argument("--quiet-floor", action="store_true", help="answer requests, make no events")
     parser.set_defaults(run=lambda options: asyncio.run(_sandbox(options)))
 
@@ -35,6 +36,7 @@ async def _sandbox(options: argparse.Namespace) -> int:
         Options(
             port=options.port,
             wfm_port=options.wfm_port,
+            dialect=options.dialect or settings.genesys_dialect,
             seed=options.seed,
             speed=options.speed,
             catch_up=options.catch_up,

@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 
+from processor.app.kafka import is_kafka
 from processor.app.roles import Role
 from processor.app.serving import serve
 from processor.errors import FatalError
-from processor.settings import SettingsError, load
+from processor.settings import Settings, SettingsError, load
 
 
 def add(subparsers: Any) -> None:
@@ -25,6 +26,12 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--workers", type=int, default=1, help="receivers on one port; more than 1 needs Kafka")
     parser.add_argument(
+        "--source",
+        choices=("webhook", "channel"),
+        default="webhook",
+        help="channel: open Genesys's notification channels instead of waiting for callbacks; no port is needed",
+    )
+    parser.add_argument(
         "--insecure-no-auth", action="store_true", help="take callbacks from anybody; only on loopback, to try things"
     )
     parser.set_defaults(run=_run)
@@ -32,11 +39,32 @@ def add(subparsers: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     settings = load(insecure_no_auth=options.insecure_no_auth or None)
-    if options.workers != 1:
-        raise SettingsError("--workers needs LOG=kafka://…: the embedded log has one writer")
     roles = [Role(role) for role in options.role or ["all"]]
-    asyncio.run(serve(settings, roles, _say))
+    if options.workers != 1:
+        _check(options.workers, settings, roles)
+    channel = options.source == "channel"
+    if channel:
+        _check_channel(settings, roles)
+    asyncio.run(serve(settings, roles, _say, options.workers, channel=channel))
     return 0
+
+
+def _check_channel(settings: Settings, roles: list[Role]) -> None:
+    if settings.genesys_dialect == "guide":
+        raise SettingsError("--source channel is of the official API: set GENESYS_DIALECT=platform, or use webhooks")
+    if settings.genesys_client_id is None:
+        raise SettingsError("--source channel needs GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET")
+    if not {Role.ALL, Role.RECEIVE} & set(roles):
+        raise SettingsError("--source channel is how events are received: add --role receive")
+
+
+def _check(workers: int, settings: Settings, roles: list[Role]) -> None:
+    if workers < 1:
+        raise SettingsError(f"--workers {workers}: at least 1")
+    if not is_kafka(settings):
+        raise SettingsError("--workers needs LOG=kafka://…: the embedded log has one writer")
+    if not {Role.ALL, Role.RECEIVE} & set(roles):
+        raise SettingsError("--workers is for receivers: add --role receive; of other roles start more processes")
 
 
 def _say(ready: dict[str, Any]) -> None:

@@ -77,6 +77,17 @@ class Program:
         text = self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
         return " / ".join(text.splitlines()[-3:]) or "it said nothing"
 
+    async def finished(self) -> int | None:
+        """The exit code of a program that ends by itself; SIGKILL when it has not within half a minute (None)."""
+        if self.process is None:
+            return None
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                return await self.process.wait()
+        except TimeoutError:
+            await self.kill()
+            return None
+
     async def end(self) -> int | None:
         """SIGTERM and its exit code; SIGKILL when it has not gone within half a minute (None)."""
         process = self.process

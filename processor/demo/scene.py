@@ -18,6 +18,8 @@ from processor.errors import FatalError
 SIMULATED_SECONDS = 7200
 """The sandbox's day at the demo: two hours, in which the busy one lies."""
 CALENDAR_USER = "workforce"
+WATCHED = "Email Support"
+"""The queue that the loop may touch; the guides' API lists none, so there it is named by its id."""
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -29,6 +31,7 @@ class Scene:
     seed: int
     seconds: float
     session: aiohttp.ClientSession
+    dialect: str = "platform"
     genesys: str = ""
     wfm: str = ""
     receiver: str = ""
@@ -56,6 +59,19 @@ class Scene:
         self.product.environment = await self._settings(centre, password, receiver_port)
         ready = await self._run(self.product)
         self.admin = ready["admin"]
+        if self.dialect == "guide":
+            await self._register()
+
+    async def _register(self) -> None:
+        """Nobody calls before he is asked to. Raises `FatalError` with the command's last words."""
+        if self.product is None:
+            raise FatalError("the product was not started")
+        register = Program(
+            "register", ["-m", "processor", "register"], self.folder, self.product.environment, says_ready=False
+        )
+        await register.start()
+        if await register.finished() != 0:
+            raise FatalError(f"the receiver could not be registered: {register.last_words()}")
 
     async def _run(self, program: Program) -> dict[str, Any]:
         self.programs.append(program)
@@ -65,16 +81,24 @@ class Scene:
         arguments = [
             *("-m", "processor", "sandbox", "--port", "0", "--wfm-port", "0", "--seed", str(self.seed)),
             *("--speed", f"{SIMULATED_SECONDS / self.seconds:g}", "--catch-up", f"{self.seconds:g}"),
-            *("--target", f"{self.receiver}/webhooks/genesys"),
+            *("--dialect", self.dialect),
         ]
+        if self.dialect == "platform":
+            arguments += ["--target", f"{self.receiver}/webhooks/genesys"]
         return Program("sandbox", arguments, self.folder, {"PROCESSOR_WEBHOOK_BASIC": f"genesys:{password}"})
 
     async def _settings(self, centre: dict[str, Any], password: str, receiver_port: int) -> dict[str, str]:
         organisation = await self.ask(f"{self.genesys}/_sandbox/organisation")
         config = self.folder / "config.yaml"
         rule = {"cooldown_minutes": 6, "recover_minutes": 4}
-        config.write_text(yaml.safe_dump({"loop_pools": organisation["pool"], "loop_rule": rule}), encoding="utf-8")
+        guide = self.dialect == "guide"
+        written = {"loop_rule": rule} if guide else {"loop_pools": organisation["pool"], "loop_rule": rule}
+        config.write_text(yaml.safe_dump(written), encoding="utf-8")
+        queues = {queue["name"]: queue["id"] for queue in organisation["queues"]}
         return {
+            "PROCESSOR_GENESYS_DIALECT": self.dialect,
+            "PROCESSOR_PUBLIC_URL": self.receiver,
+            "PROCESSOR_WEBHOOK_API_KEY": f"X-Api-Key: {password}",
             "PROCESSOR_CONFIG": str(config),
             "PROCESSOR_LOG": f"sqlite:///{self.log_file}",
             "PROCESSOR_RECEIVER_PORT": str(receiver_port),
@@ -94,8 +118,9 @@ class Scene:
             "PROCESSOR_HORIZON_WEEKS": "2",
             "PROCESSOR_CALENDAR_SECRET": secrets.token_urlsafe(24),
             "PROCESSOR_LOOP_MODE": "act",
-            "PROCESSOR_LOOP_QUEUES": "name:Email Support",
+            "PROCESSOR_LOOP_QUEUES": queues[WATCHED] if guide else f"name:{WATCHED}",
             "PROCESSOR_VOLUME_POLL_SECONDS": f"{max(0.5, self.seconds / 60):g}",
+            "PROCESSOR_GENESYS_REQUESTS_PER_MINUTE": f"{max(300, round(300 * SIMULATED_SECONDS / self.seconds))}",
         }
 
     async def ask(self, url: str) -> Any:

@@ -97,6 +97,11 @@ class EventLog(Protocol):
         """How many partitions every topic has, fixed when the log was made."""
         ...
 
+    @property
+    def dense(self) -> bool:
+        """Whether each offset once held a record. Where not, ends only tell how many there are at most."""
+        return True
+
     async def append(self, messages: Sequence[Message]) -> None:
         """Durable when it returns, in the given order within a partition.
 

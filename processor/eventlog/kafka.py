@@ -93,6 +93,11 @@ class KafkaLog(EventLog):
         """How many partitions every topic has."""
         return self._partitions
 
+    @property
+    def dense(self) -> bool:
+        """The end of each transaction takes an offset."""
+        return False
+
     async def append(self, messages: Sequence[Message]) -> None:
         """By all replicas in sync when it returns; sent together with what others append at this moment."""
         rows = self._encode(messages)
@@ -101,6 +106,10 @@ class KafkaLog(EventLog):
                 await self._producer.append(rows)
             finally:
                 self._reader.forget([place.topic for place in rows])
+
+    async def abandon(self) -> None:
+        """No append whose caller has given up is sent any more; those that are waited for go on."""
+        await self._producer.abandon()
 
     @asynccontextmanager
     async def subscribe(

@@ -23,7 +23,10 @@ async def discard(client: AIOKafkaProducer) -> None:
     """Never raises, and returns within some seconds. What its sender had given to a broker may still land."""
     sender = client._sender  # noqa: SLF001 - there is no public way to stop a sender that waits for a dead broker
     task: asyncio.Task[Any] | None = sender.sender_task
-    client._message_accumulator.fail_all(KafkaError("this producer was replaced"))  # noqa: SLF001 - as above
+    accumulator = client._message_accumulator  # noqa: SLF001 - as above
+    # A batch that waits for its repeat is in no set, and would complain about that when it is failed.
+    accumulator._pending_batches.update(batch for batches in accumulator._batches.values() for batch in batches)  # noqa: SLF001 - as above
+    accumulator.fail_all(KafkaError("this producer was replaced"))
     if task is not None:
         task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - it would fail once more on what is failed
         task.cancel()

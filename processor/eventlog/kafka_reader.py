@@ -37,6 +37,7 @@ FRESH_SECONDS = 0.02
 STARTS_FRESH_SECONDS = 10.0
 ASK_SECONDS = 10.0
 PAUSE_SECONDS = 0.02
+LONGEST_PAUSE = 0.5
 PAGE_BYTES = 1024 * 1024
 ABOUT_A_RECORD = 4096
 """Bytes; a broker gives at least one batch whatever was asked."""
@@ -262,6 +263,7 @@ class Reader:
     async def _insist(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
         with translated(what):
             async with asyncio.timeout(ASK_SECONDS):
+                pause = PAUSE_SECONDS
                 while True:
                     try:
                         return await call()
@@ -270,7 +272,8 @@ class Reader:
                             raise
                         logger.debug("kafka-again", extra={"what": what, "error": repr(error)})
                         self._client.force_metadata_update()
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
 
 
 def _raise(code: int) -> None:

@@ -94,6 +94,15 @@ class Producer:
         if self._discards:
             await asyncio.wait(self._discards)
 
+    async def abandon(self) -> None:
+        """What nobody waits for any more will not be sent: the client goes, the next one takes what is left.
+
+        What a broker had received, but not yet worked on, may still land.
+        """
+        self._throw_away("abandoned")
+        if self._discards:
+            await asyncio.wait(set(self._discards))
+
     async def append(self, rows: Rows) -> None:
         """In the log when it returns. Raises `RetryableError`; some of it may have landed, or may land later."""
         size = sum(row.size for part in rows.values() for row in part)
@@ -189,7 +198,8 @@ class Producer:
             async with asyncio.timeout(self._limits.deadline):
                 sent = await client.send_batch(batch, place.topic, partition=place.partition)
         except (errors.KafkaError, OSError, TimeoutError, AssertionError) as error:
-            self._failed(place, lane, flight, error)
+            if lane.flying is flight:  # else it was taken back already, with its client
+                self._failed(place, lane, flight, error)
             return
         sent.add_done_callback(partial(self._answered, self._generation, place, lane, flight))
 

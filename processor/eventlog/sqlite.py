@@ -20,7 +20,7 @@ from processor.errors import ConflictError, FatalError, RetryableError
 from processor.eventlog import EventLog, Message, OnAssign, OnRevoke, Record, Topic
 from processor.eventlog.lease import Lease
 from processor.eventlog.sqlite_commits import Commits
-from processor.eventlog.sqlite_compaction import Compaction
+from processor.eventlog.sqlite_compaction import Compaction, delete_until
 from processor.eventlog.sqlite_erasure import Erasure, Reduce, empty_write_ahead
 from processor.eventlog.sqlite_reader import Reader, page
 from processor.eventlog.sqlite_schema import PARTITION_BITS, connect, prepare, reason
@@ -162,6 +162,11 @@ class SqliteLog(EventLog):
         compaction = Compaction(self._commits, self._reader, self._metrics)
         removed = await compaction.run(self._topics, now)
         return removed + (await compaction.shrink(self._topics, now, most_bytes) if most_bytes else 0)
+
+    async def remove(self, topic: str, partition: int, end: int) -> None:
+        """Remove the partition's records before `end`, all at once: it begins there then."""
+        slot = self._commits.slot(topic, partition)
+        await self._commits.write(action=partial(delete_until, slot=slot, offset=end))
 
     async def behind(self, key: str) -> Mapping[str, str]:
         """By group its topic: who has not finished with the partitions in which this key lies."""

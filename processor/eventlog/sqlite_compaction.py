@@ -182,5 +182,12 @@ def delete(connection: sqlite3.Connection, slot: int, rows: Sequence[int]) -> No
     connection.execute(SET_START, (OFFSET_MASK, first_id(slot), first_id(slot + 1), slot))
 
 
+def delete_until(connection: sqlite3.Connection, slot: int, offset: int) -> None:
+    """Everything of the slot before this offset."""
+    low = first_id(slot)
+    connection.execute("DELETE FROM records WHERE id >= ? AND id < ?", (low, low + offset))
+    connection.execute(SET_START, (OFFSET_MASK, low, first_id(slot + 1), slot))
+
+
 def _set_cleaned(connection: sqlite3.Connection, slot: int, offset: int) -> None:
     connection.execute(SET_CLEANED, (offset, slot))

@@ -1,0 +1,117 @@
+"""The guides' read-only jobs: what there is, asked of Genesys, and what became of requests, read from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import handlers
+from handlers import campaign_report, presence_report, profile_report, queue_report, schedule_report
+from handlers.events import Outcome
+from processor.app.farsides import far_sides
+from processor.app.kafka import is_kafka
+from processor.app.log import log_file, open_log, utc_now
+from processor.app.policy import policy
+from processor.clients.genesys.jobs import Jobs
+from processor.clients.genesys.jobs.schedules import Place
+from processor.errors import PoisonError
+from processor.eventlog.partitions import partition_of
+from processor.settings import Settings, SettingsError
+from processor.table import Table
+from processor.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """About what, over how many days past; `queues`: whose contacts count."""
+
+    id: str
+    days: int
+    queues: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a report finds things."""
+
+    jobs: Jobs
+    policy: handlers.Policy
+    settings: Settings
+    now: Callable[[], datetime]
+
+    async def outcomes(self, subject: str, kind: str, days: int) -> list[Outcome]:
+        """How the requests of a kind about a subject ended in these days, the oldest first; none without a log."""
+        if not is_kafka(self.settings) and not log_file(self.settings).exists():
+            return []
+        since = self.now() - timedelta(days=days)
+
+        def collect(known: list[Outcome] | None, event: Outcome) -> list[Outcome] | None:
+            known = [] if known is None else known
+            if event.subject == subject and event.kind == kind and event.time >= since:
+                known.append(event)
+            return known or None
+
+        table: Table[Outcome, list[Outcome]] = Table(Outcome, fold=collect, since=timedelta(days=days))
+        async with open_log(self.settings) as log:
+            await table.load(log, partition_of(subject, log.partitions))
+        return table.get(subject) or []
+
+
+Report = Callable[[Sources, Question], Awaitable[Mapping[str, Any]]]
+
+
+async def report(settings: Settings, kind: str, question: Question) -> Mapping[str, Any]:
+    """The answer as JSON values. Raises as the far side does, `SettingsError` without one."""
+    async with far_sides(settings, Metrics.build(), utc_now) as far:
+        if far.jobs is None:
+            raise SettingsError("nobody to ask: set PROCESSOR_GENESYS_CLIENT_ID and PROCESSOR_GENESYS_CLIENT_SECRET")
+        return await REPORTS[kind](Sources(far.jobs, policy(settings), settings, utc_now), question)
+
+
+async def _schedule(sources: Sources, question: Question) -> Mapping[str, Any]:
+    job = sources.jobs.schedules
+    group, slash, schedule = question.id.rpartition("/")
+    if (job.form == "weekly") != bool(slash):
+        form = "GROUP/SCHEDULE" if job.form == "weekly" else "SCHEDULE"
+        raise PoisonError(f"{question.id} is not the id of a schedule in this dialect: say {form}")
+    place = Place(schedule, group)
+    told = await schedule_report.report(
+        job, place, sources.policy.floor, question.queues, now=sources.now(), days=question.days
+    )
+    subject = f"schedule-group/{group}" if group else f"schedule/{schedule}"
+    outcomes = await sources.outcomes(subject, "schedule", question.days)
+    return {**told, **schedule_report.measured(outcomes, schedule)}
+
+
+async def _queue(sources: Sources, question: Question) -> Mapping[str, Any]:
+    outcomes = await sources.outcomes(f"queue/{question.id}", "queue-routing", question.days)
+    return await queue_report.report(sources.jobs.queues, question.id, outcomes, now=sources.now(), days=question.days)
+
+
+async def _presence(sources: Sources, question: Question) -> Mapping[str, Any]:
+    return presence_report.report(await sources.outcomes(f"agent/{question.id}", "presence", question.days))
+
+
+async def _profile(sources: Sources, question: Question) -> Mapping[str, Any]:
+    job = sources.jobs.profiles
+    kind = "agent" if "profileId" in job.lacks else "profile"
+    outcomes = await sources.outcomes(f"{kind}/{question.id}", "routing-profile", question.days)
+    rule = sources.policy.utilization
+    return await profile_report.report(job, question.id, outcomes, question.queues, rule, days=question.days)
+
+
+async def _campaign(sources: Sources, question: Question) -> Mapping[str, Any]:
+    outcomes = await sources.outcomes(f"campaign/{question.id}", "campaign-schedule", question.days)
+    return await campaign_report.report(sources.jobs.campaigns, question.id, outcomes, now=sources.now())
+
+
+REPORTS: Mapping[str, Report] = {
+    "campaign": _campaign,
+    "profile": _profile,
+    "presence": _presence,
+    "queue": _queue,
+    "schedule": _schedule,
+}
+"""By the word on the command line."""
