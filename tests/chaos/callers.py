@@ -83,14 +83,14 @@ class Callers:
     def posts(self) -> list[Post]:
         return list(self._known.values())
 
-    async def call(self, url: str, at_once: int, stop: asyncio.Event) -> None:
+    async def call(self, url: str, at_once: int, stop: asyncio.Event, pause: float = 0) -> None:
         """Until `stop`: from `at_once` senders, a new connection for each tenth post as EventBridge does."""
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
             asyncio.TaskGroup() as all_,
         ):
             for _ in range(at_once):
-                all_.create_task(self._sender(session, url, stop))
+                all_.create_task(self._sender(session, url, stop, pause))
 
     async def finish(self, url: str) -> None:
         """Everything once more that was never acknowledged, as its senders would."""
@@ -99,9 +99,11 @@ class Callers:
             while self._again:
                 await self._send(session, url, self._known[self._again.popleft()])
 
-    async def _sender(self, session: aiohttp.ClientSession, url: str, stop: asyncio.Event) -> None:
+    async def _sender(self, session: aiohttp.ClientSession, url: str, stop: asyncio.Event, pause: float) -> None:
         while not stop.is_set():
             await self._send(session, url, self._next())
+            if pause:
+                await asyncio.sleep(self._chance.uniform(0, 2 * pause))
 
     def _next(self) -> Post:
         if self._again and self._chance.random() < 0.5:

@@ -78,11 +78,13 @@ def rows(file: Path) -> list[Row]:
     return [Row(t, p, o, key, json.loads(headers), value or "") for t, p, o, key, headers, value in found]
 
 
-def violations(posts: Sequence[Post], log: Sequence[Row], told: Sequence[Told] | None = None) -> list[str]:
-    """`told` None: there was no WFM system."""
+def violations(
+    posts: Sequence[Post], log: Sequence[Row], told: Sequence[Told] | None = None, *, dense: bool = True
+) -> list[str]:
+    """`told` None: there was no WFM system. `dense` False: not each offset is a record (Kafka's transactions)."""
     clean = sorted((row for row in log if row.topic in CLEAN), key=lambda row: (row.topic, row.partition, row.offset))
     found = [*_lost(posts, log), *_invented(posts, log), *_fates(log), *_twice(clean), *_scattered(log)]
-    found += [*_gaps(log), *_back(clean), *_overwritten(posts, log, clean)]
+    found += [*(_gaps(log) if dense else ()), *_back(clean), *_overwritten(posts, log, clean)]
     if told is not None:
         found += [*told_wrongly(told, clean)]
     return found

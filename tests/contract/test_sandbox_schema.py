@@ -12,13 +12,22 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.names import ADMIN, BUSINESS_UNIT, EMAIL, PRESENCES, pool
+from processor.clients.genesys.platform.triggers import trigger
+from sandbox.genesys.authorization import ROLE
+from sandbox.names import ADMIN, BUSINESS_UNIT, EMAIL, PRESENCES, SKILLS, WRAP_UP_CODES, pool
 from sandbox.options import Options
 from sandbox.run import Sandbox, running
 from tests.contract.swagger import Swagger
 
 NOT_IN_THE_SUBSET = {
+    "GET /api/v2/authorization/roles/{roleId}",
+    "GET /api/v2/authorization/subjects/me",
+    "GET /api/v2/outbound/campaigns/{campaignId}",
+    "DELETE /api/v2/routing/queues/{queueId}/wrapupcodes/{codeId}",
+    "GET /api/v2/routing/queues/{queueId}/wrapupcodes",
+    "GET /api/v2/routing/wrapupcodes",
     "GET /api/v2/users/{userId}/outofoffice",
+    "POST /api/v2/routing/queues/{queueId}/wrapupcodes",
     "GET /api/v2/workforcemanagement/businessunits/{businessUnitId}",
 }
 QUEUE = f"/api/v2/routing/queues/{EMAIL.id}"
@@ -82,10 +91,17 @@ def calls(sandbox: Sandbox) -> list[tuple[str, str, Any]]:
     unit = sandbox.world.agents[user].unit
     analytics = "/api/v2/analytics"
     aggregates = {"interval": hour, "metrics": metrics, "groupBy": ["queueId", "mediaType"], "filter": by_queue}
+    notifications = "/api/v2/notifications"
+    channel = f"{notifications}/channels/{sandbox.notifications.open().id}/subscriptions"
+    topics = [{"id": f"v2.users.{user}.presence"}]
     plain_queue = {"name": "Email Support", "mediaSettings": sandbox.world.queues[EMAIL.id]["mediaSettings"]}
+    triggers, wanted = "/api/v2/processautomation/triggers", trigger("v2.users.{id}.presence", "workflow-1")
+    made = sandbox.triggers.add(wanted)
     return [
         ("GET", "/api/v2/organizations/me", None),
         ("GET", "/api/v2/tokens/me", None),
+        ("GET", "/api/v2/authorization/subjects/me", None),
+        ("GET", f"/api/v2/authorization/roles/{ROLE}", None),
         ("GET", "/api/v2/routing/queues?pageSize=2", None),
         ("GET", QUEUE, None),
         ("PUT", QUEUE, plain_queue),
@@ -102,6 +118,19 @@ def calls(sandbox: Sandbox) -> list[tuple[str, str, Any]]:
         ("GET", f"/api/v2/users/{user}/routingstatus", None),
         ("GET", f"/api/v2/users/{user}/outofoffice", None),
         ("GET", "/api/v2/presence/definitions", None),
+        ("GET", "/api/v2/routing/skills?pageSize=2", None),
+        ("GET", f"/api/v2/routing/skills/{SKILLS['English']}", None),
+        ("GET", f"/api/v2/users/{user}/routingskills", None),
+        ("PUT", f"/api/v2/users/{user}/routingskills/bulk", [{"id": SKILLS["Returns"], "proficiency": 5}]),
+        ("PATCH", f"/api/v2/users/{user}/routingskills/bulk", [{"id": SKILLS["English"], "proficiency": 3.5}]),
+        ("PUT", f"/api/v2/users/{user}/routingskills/{SKILLS['English']}", {"proficiency": 4, "state": "inactive"}),
+        ("GET", "/api/v2/routing/utilization", None),
+        ("GET", f"/api/v2/routing/users/{user}/utilization", None),
+        ("PUT", f"/api/v2/routing/users/{user}/utilization", {"utilization": {"email": {"maximumCapacity": 3}}}),
+        ("GET", "/api/v2/routing/wrapupcodes?pageSize=2", None),
+        ("POST", f"{QUEUE}/wrapupcodes", [{"id": WRAP_UP_CODES["Follow-up"]}]),
+        ("GET", f"{QUEUE}/wrapupcodes", None),
+        ("DELETE", f"{QUEUE}/wrapupcodes/{WRAP_UP_CODES['Follow-up']}", None),
         ("GET", "/api/v2/architect/schedules?pageSize=3", None),
         ("GET", f"/api/v2/architect/schedules/{schedule}", None),
         ("PUT", f"/api/v2/architect/schedules/{schedule}", sandbox.world.schedules[schedule]),
@@ -111,6 +140,14 @@ def calls(sandbox: Sandbox) -> list[tuple[str, str, Any]]:
         ("GET", "/api/v2/outbound/schedules/campaigns", None),
         ("GET", f"/api/v2/outbound/schedules/campaigns/{campaign}", None),
         ("PUT", f"/api/v2/outbound/schedules/campaigns/{campaign}", sandbox.world.campaigns[campaign]),
+        ("GET", f"/api/v2/outbound/campaigns/{campaign}", None),
+        ("DELETE", f"/api/v2/outbound/schedules/campaigns/{campaign}", None),
+        ("GET", f"{notifications}/availabletopics?expand=transports", None),
+        ("POST", f"{notifications}/channels", None),
+        ("GET", f"{notifications}/channels", None),
+        ("PUT", f"{channel}?ignoreErrors=true", topics),
+        ("POST", channel, topics),
+        ("GET", channel, None),
         ("GET", f"{wfm}/businessunits", None),
         ("GET", f"{wfm}/businessunits/{BUSINESS_UNIT}", None),
         ("GET", f"{wfm}/businessunits/{BUSINESS_UNIT}/activitycodes", None),
@@ -122,6 +159,11 @@ def calls(sandbox: Sandbox) -> list[tuple[str, str, Any]]:
         ("POST", f"{analytics}/queues/observations/query", {"filter": by_queue, "metrics": observed}),
         ("POST", f"{analytics}/conversations/aggregates/query", {**aggregates, "views": [within]}),
         ("POST", f"{analytics}/conversations/aggregates/query", {**aggregates, "granularity": "PT30M"}),
+        ("GET", triggers, None),
+        ("POST", triggers, trigger("v2.users.{id}.activity", "workflow-2")),
+        ("GET", f"{triggers}/{made['id']}", None),
+        ("PUT", f"{triggers}/{made['id']}", {**wanted, "enabled": False, "version": 1}),
+        ("DELETE", f"{triggers}/{made['id']}", None),
         ("POST", "/api/v2/audits/query/realtime", {"interval": hour.replace(hour[-24:], "2100-01-01T00:00:00.000Z")}),
     ]
 

@@ -46,8 +46,8 @@ class Orders:
         self.asked.append(("resume", queue_id, brake))
         return {"id": "r2"}
 
-    async def request(self, kind: str, fields: dict, *, by: str) -> dict | None:
-        self.asked.append((kind, fields, by))
+    async def request(self, kind: str, fields: dict, *, by: str, key: str | None = None) -> dict | None:
+        self.asked.append((kind, fields, by) if key is None else (kind, fields, by, key))
         return {"id": "r3"} if kind == "presence" else None
 
     async def outcome(self, request_id: str) -> dict | None:

@@ -34,16 +34,20 @@ async def names(environment: dict[str, str], *roles: Role, **more: object) -> se
 
 
 async def test_without_far_sides_events_are_still_normalised_and_judged() -> None:
-    assert await names({}) == {"normalise", "feedback"}
+    assert await names({}) == {"normalise", "feedback", "requests"}
 
 
 async def test_each_far_side_and_topic_is_a_group_of_its_own() -> None:
     gateway = {"gateway": {"url": "http://127.0.0.1:2", "topics": ["queues"]}}
     assert await names(EVERYTHING, destinations=gateway) == {
-        *("normalise", "look-up", "feedback", "adjust-queues", "escalate-decisions", "escalate-outcomes"),
+        *("normalise", "look-up", "feedback", "adjust-queues", "escalate-decisions", "escalate-outcomes", "requests"),
         *("sync-wfm-presence", "sync-wfm-campaigns", "sync-gateway-queues"),
         *("sync-calendar-schedules", "sync-calendar-shifts"),
     }
+
+
+async def test_the_whole_product_runs_in_the_guides_dialect_too() -> None:
+    assert await names({**EVERYTHING, "PROCESSOR_GENESYS_DIALECT": "guide"}) == await names(EVERYTHING)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,7 @@ async def test_each_far_side_and_topic_is_a_group_of_its_own() -> None:
         ((Role.RECEIVE,), set()),
         ((Role.NORMALISE,), {"normalise"}),
         ((Role.LOOK_UP,), {"look-up"}),
+        ((Role.REQUESTS,), {"requests"}),
         ((Role.LOOP,), {"feedback", "adjust-queues", "escalate-decisions", "escalate-outcomes"}),
     ],
 )
@@ -70,5 +75,5 @@ async def test_no_table_is_held_by_two_groups() -> None:
     settings = load(EVERYTHING)
     async with far_sides(settings, Metrics.build(), utc_now) as far:
         found = groups((Role.ALL,), policy(settings), far, utc_now)
-    held = [id(table) for group in found for table in (*group.owns, *group.follows)]
+    held = [id(table) for group in found for table in (*group.owns, *group.follows, *group.watches)]
     assert len(held) == len(set(held))

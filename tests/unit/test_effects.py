@@ -337,3 +337,28 @@ async def test_a_fatal_tick_stops_the_group() -> None:
 
     with pytest.raises(FatalError, match="wrong credentials"):
         await forever(outside.group(ticks=(Tick("hourly", "state", timedelta(hours=1), work),)), log)
+
+
+async def test_a_tick_sees_every_partition_whoever_owns_it() -> None:
+    log, outside = MemoryLog(), Outside()
+    table = Table(Note, fold=last)
+    subjects = [f"s/{number}" for number in range(12)]
+    await put(log, [note(fact(subject, 1), 7) for subject in subjects[:6]])
+    seen: list[int] = []
+
+    async def work() -> None:
+        seen.append(len(list(table.items())))
+
+    async def soon(leaving: asyncio.Event, _: float) -> None:
+        await asyncio.sleep(0.001)
+        if leaving.is_set():
+            raise Interrupted
+
+    tick = Tick("survey", "state", timedelta(seconds=1), work)
+    mine = partition_of("state", 4)
+    async with running(outside.group(ticks=(tick,), watches=(table,)), log, pause=soon):
+        await until(lambda: bool(seen))
+        await log.take_away("outside", [number for number in range(4) if number != mine])
+        await put(log, [note(fact(subject, 2), 8) for subject in subjects[6:]])
+        await until(lambda: seen[-1] == 12)
+    assert seen[0] == 6

@@ -213,3 +213,34 @@ def test_the_witness_tells_tightening_restoring_and_people_apart() -> None:
     assert kinds == ["tighten", "tighten", "restore", "person", "tighten", "restore"]
     assert witness.people_want[EMAIL.id] == 90
     assert (witness.shown()["adjustments"], witness.shown()["restores"]) == (3, 2)
+
+
+def overflowing(seconds: float) -> Floor:
+    joined = {queue.id: members(queue) for queue in QUEUES}
+    floor = Floor(1, Roster(BEGIN), agents(), QUEUES, joined, overflow=lambda _: seconds)
+    floor.advance(BEGIN)
+    return floor
+
+
+def test_where_the_target_asks_the_whole_team_a_tighter_one_brings_the_service_level_up() -> None:
+    floors = {seconds: overflowing(seconds) for seconds in (60, 30)}
+    alone, _ = a_floor()
+    levels = {}
+    for seconds, floor in {**floors, None: alone}.items():
+        floor.advance(BEGIN + 25 * MINUTE)
+        levels[seconds] = last(floor, 20).service_level(EMAIL.target_seconds) or 0
+    assert levels[30] > levels[60] + 0.1
+    assert levels[60] >= levels[None]
+
+
+def test_who_is_not_joined_takes_nothing_before_the_target_has_passed() -> None:
+    floor = overflowing(45)
+    floor.advance(BEGIN + 25 * MINUTE)
+    helpers = {user for user, joined in members(EMAIL).items() if not joined}
+    taken = [
+        desk.contact
+        for desk in floor.desks.values()
+        if desk.agent.id in helpers and desk.contact in floor.contacts[EMAIL.id]
+    ]
+    assert taken
+    assert min(contact.wait for contact in taken) >= 45

@@ -162,16 +162,17 @@ async def test_a_subject_that_stands_for_many_becomes_a_look_here_each() -> None
 
 async def test_everything_is_looked_at_even_what_only_we_still_have() -> None:
     office = Office({"agent/a": {}, "queue/q": {}, "schedule-group/g": {}, "campaign/c": {}})
-    lookups = await lookups_for_all(office, "first", lambda: ["queue/gone", "queue/q", "profile/p"])
+    lookups = await lookups_for_all(office, "first", lambda: ["queue/gone", "queue/q", "profile/p", "odd/o"])
     assert [(one.what, one.subject) for one in lookups] == [
         ("presence", "agent/a"),
         ("shifts", "agent/a"),
         ("campaign", "campaign/c"),
+        ("profile", "profile/p"),
         ("queue", "queue/gone"),
         ("queue", "queue/q"),
         ("schedule-group", "schedule-group/g"),
     ]
-    assert len({one.id for one in lookups}) == 6
+    assert len({one.id for one in lookups}) == 7
     assert {(one.since, one.why, one.source) for one in lookups} == {(NOON, "first", "genesys/org-1")}
 
 

@@ -21,6 +21,8 @@ def an_hour(offered: int, level: float, target: float | None = 60) -> Hour:
         (501, 0.85, 60, False, Verdict.BETWEEN),  # exactly 85 % is none
         (501, 0.90, 60, True, Verdict.RECOVERED),
         (501, 0.10, 45, True, Verdict.UNCLEAR),  # measured against the tightened target
+        (501, 0.90, 45, True, Verdict.RECOVERED),  # in time by the tighter target is in time by the baseline's
+        (501, 0.95, 75, True, Verdict.UNCLEAR),  # by a looser one it says nothing
         (501, 0.10, None, True, Verdict.UNCLEAR),
         (501, 0.10, None, False, Verdict.BREACH),  # nothing is adjusted: the present target is the baseline
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from processor.app.switches import switched_off
 from processor.settings import SettingsError, load
+from processor.settings.regions import REGIONS
 
 
 def test_lists_are_separated_by_commas_and_secrets_are_never_shown() -> None:
@@ -76,3 +77,39 @@ def test_what_has_no_settings_is_off_and_says_so() -> None:
     sentences = " ".join(switched_off(load({})))
     for name in ("GENESYS_CLIENT_ID", "WFM_URL", "CALDAV_URL", "CALENDAR_SECRET", "ESCALATION_URL", "LOOP_MODE=act"):
         assert name in sentences
+
+
+@pytest.mark.parametrize(
+    ("region", "says"),
+    [
+        ("eu-west-1", "mypurecloud.ie"),
+        ("api.usw2.pure.cloud", "usw2.pure.cloud"),
+        ("https://login.mypurecloud.de/", "mypurecloud.de"),
+        ("mypurecloud.eu", "mypurecloud"),
+        ("nowhere", "mypurecloud.com.au"),
+    ],
+)
+def test_a_region_that_is_none_is_refused_with_the_one_that_is_meant(region: str, says: str) -> None:
+    with pytest.raises(SettingsError, match="GENESYS_REGION") as raised:
+        load({"PROCESSOR_GENESYS_REGION": region})
+    assert says in str(raised.value)
+
+
+def test_every_region_of_the_reference_is_one(shared: Path) -> None:
+    text = (shared / "genesys" / "REFERENCE.md").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("us-east-1 "))
+    told = dict(one.strip().split(" ")[:2] for one in line.split(" | "))
+    assert {domain: aws for aws, domain in told.items()} == REGIONS
+    assert load({"PROCESSOR_GENESYS_REGION": "euc2.pure.cloud"}).login_url == "https://login.euc2.pure.cloud"
+
+
+def test_a_pool_cannot_be_joined_where_no_call_joins_members() -> None:
+    with pytest.raises(SettingsError, match="LOOP_POOLS"):
+        load({"PROCESSOR_GENESYS_DIALECT": "guide"}, loop_pools={"q-1": ["u-1"]})
+
+
+def test_the_guides_ask_the_api_host_for_tokens_unless_told_otherwise() -> None:
+    assert load({}).login_url == "https://login.mypurecloud.com"
+    assert load({"PROCESSOR_GENESYS_DIALECT": "guide"}).login_url == "https://api.mypurecloud.com"
+    own = {"genesys_api_url": "https://a.example", "genesys_login_url": "https://l.example"}
+    assert load({"PROCESSOR_GENESYS_DIALECT": "guide"}, **own).login_url == "https://l.example"

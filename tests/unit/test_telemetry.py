@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from prometheus_client import generate_latest
 
-from processor.telemetry import Metrics, Redactor, Seldom, configure_logging
+from processor.telemetry import Metrics, Redactor, Seldom, Sparing, configure_logging
 
 BASIC = 'genesys:pass"wörd-1234'
 SECRETS = [BASIC, "X-Api-Key: 0123456789abcdef", "whsec_c2VjcmV0IG9mIHRoZSBob29r"]
@@ -117,3 +117,21 @@ def test_metrics_are_apart_and_documented() -> None:
     helps = [line.split(" ", 3)[3:] for line in text.splitlines() if line.startswith("# HELP processor_")]
     assert len(helps) > 30
     assert all(helps)
+
+
+def test_a_library_that_repeats_itself_is_told_once_in_a_while() -> None:
+    sparing = Sparing("aiokafka", 10)
+
+    def passes(name: str, words: str, at: float) -> bool:
+        record = logging.makeLogRecord({"name": name, "msg": words, "created": at})
+        return bool(sparing.filter(record))
+
+    assert [passes("aiokafka.client", "no node 1", at) for at in (100, 101, 109, 110, 111)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert passes("aiokafka", "another", 101)
+    assert all(passes("processor.spool", "spooling", 100) for _ in range(3))

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from processor.clients.api import Api, ApiPolicy, open_session
-from processor.clients.genesys.token import ClientCredentials
-from processor.errors import FarSideDown
+from processor.clients.genesys.token import GUIDE_FORMS, ClientCredentials
+from processor.errors import FarSideDown, RetryableError
 from tests.unit.farside import Answerer, Asked, Clock, FarSide, far_side, said
 
 ONCE = ApiPolicy(attempts=1)
@@ -88,3 +88,53 @@ async def test_wrong_credentials_keep_records_waiting_and_name_no_secret(status:
             await auth.headers()
     assert "geheim" not in str(raised.value)
     assert b64encode(b"client:geheim").decode() not in str(raised.value)
+
+
+async def test_while_the_login_host_is_away_the_old_token_is_used_as_long_as_it_lives() -> None:
+    clock, away = Clock(), []
+
+    def answer(asked: Asked) -> web.StreamResponse:
+        return said(503) if away else issue(asked)
+
+    issue = issuing(3600)
+    async with credentials(answer, clock) as (auth, _):
+        await auth.headers()
+        away.append(True)
+        clock.pass_by(3590)
+        assert await auth.headers() == {"Authorization": "Bearer t1"}
+        clock.pass_by(11)
+        with pytest.raises(RetryableError):
+            await auth.headers()
+        away.clear()
+        assert await auth.headers() == {"Authorization": "Bearer t2"}
+
+
+async def test_a_token_that_was_refused_is_not_used_again_however_long_it_lives() -> None:
+    answers = [said(200, {"access_token": "t1", "expires_in": 3600}), said(503)]
+    async with credentials(lambda _: answers.pop(0), Clock()) as (auth, _):
+        auth.refused(await auth.headers())
+        with pytest.raises(RetryableError):
+            await auth.headers()
+
+
+async def test_the_first_form_that_is_there_is_kept() -> None:
+    def answer(asked: Asked) -> web.StreamResponse:
+        return said(404) if asked.path == "/oauth/token" else issue(asked)
+
+    issue, clock = issuing(120), Clock()
+    async with far_side(answer) as login, open_session() as session:
+        api = Api("login", login.url, session, policy=ONCE, clocks=clock.time())
+        auth = ClientCredentials(api, "client", "geheim", clock.time().monotonic, GUIDE_FORMS)
+        await auth.headers()
+        clock.pass_by(61)
+        await auth.headers()
+    assert [asked.path for asked in login.asked] == ["/oauth/token", *["/api/v2/oauth/token"] * 2]
+    assert (login.asked[1].query, login.asked[1].body) == ("grant_type=client_credentials", b"")
+
+
+async def test_what_the_token_may_do_is_known_where_it_says_so() -> None:
+    body = {"access_token": "t1", "expires_in": 60, "scope": "schedule:read webhook:write"}
+    async with credentials(lambda _: said(200, body), Clock()) as (auth, _):
+        assert auth.scopes is None
+        await auth.headers()
+        assert auth.scopes == {"schedule:read", "webhook:write"}

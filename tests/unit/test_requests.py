@@ -1,0 +1,103 @@
+"""Around the door: what takes an outcome back, what became of a request, and the page that describes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.requests.kinds import KINDS, read
+from processor.app.requestpage import page
+from processor.app.requests import as_asked, hand_in, known_already, state, undoing
+from processor.errors import ConflictError, RefusedError
+from processor.eventlog import Message
+from tests.unit.memorylog import MemoryLog
+from tests.unit.things import ThingRequest, Things, asked
+
+NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
+BLUE, GREEN = {"colour": "blue", "size": 1}, {"colour": "green", "size": 2}
+FIELDS = {"thingId": "t1", "colour": "blue"}
+
+
+@pytest.fixture(autouse=True)
+def _things(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "thing", ThingRequest)
+
+
+def outcome(**more: Any) -> dict[str, Any]:
+    told = {"requestId": "r1", "kind": "thing", "status": "done", "request": FIELDS, "before": GREEN, "after": BLUE}
+    return {**told, **more}
+
+
+def test_an_outcome_is_taken_back_as_long_as_what_it_left_is_there() -> None:
+    request = undoing(outcome(), lambda _: Things())
+    assert request.fields() == {"thingId": "t1", **GREEN, "expected": BLUE, "undoes": "r1"}
+
+
+@pytest.mark.parametrize("status", ["failed", "done"])
+def test_what_stands_in_part_can_be_taken_back_too(status: str) -> None:
+    assert undoing(outcome(status=status), lambda _: Things()).undoes == "r1"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"status": "started"}, "nobody knows yet"),
+        ({"status": "unknown"}, "whether it was created"),
+        ({"status": "refused"}, "was refused"),
+        ({"status": "conflict"}, "wrote nothing"),
+        ({"before": BLUE}, "changed nothing"),
+        ({"kind": "queue-adjust", "requestId": None}, "no request that can be undone"),
+        ({"request": {**FIELDS, "new": True}}, "never unmade"),
+    ],
+)
+def test_what_cannot_be_taken_back_says_why(more: dict[str, Any], why: str) -> None:
+    with pytest.raises(RefusedError) as raised:
+        undoing(outcome(**more), lambda _: Things())
+    assert why in f"{raised.value} {raised.value.remedy}"
+
+
+def test_what_has_no_end_yet_cannot_be_taken_back() -> None:
+    pending = {"id": "r1", "requestId": "r1", "kind": "thing", "status": "pending", "request": FIELDS}
+    with pytest.raises(RefusedError, match="no outcome yet"):
+        undoing(pending, lambda _: Things())
+
+
+async def test_what_became_of_a_request_is_told_from_the_log() -> None:
+    log = MemoryLog()
+    assert await state(log, "r1") is None
+    await hand_in(log, [asked("r1", by="ada")])
+    told = await state(log, "r1") or {}
+    assert (told["status"], told["kind"], told["subject"], told["by"]) == ("pending", "thing", "thing/t1", "ada")
+    headers = {"ce_id": "r1", "dlq_group": "requests", "dlq_id": "requests.x.1.2", "dlq_error": "KeyError"}
+    await log.append([Message("genesys.deadletters", "thing/t1", b'{"kind": "thing"}', headers)])
+    told = await state(log, "r1") or {}
+    assert (told["status"], told["deadLetter"], told["error"]) == ("failed", "requests.x.1.2", "KeyError")
+
+
+async def test_a_record_without_an_id_is_found_by_its_place() -> None:
+    log = MemoryLog()
+    await log.append([Message("genesys.requests", "thing/t1", b'{"kind": "thing"}', {})])
+    (record,) = log.all("genesys.requests")
+    told = await state(log, f"request@{record.partition}-0") or {}
+    assert (told["status"], told["kind"]) == ("pending", "thing")
+    assert await state(log, "request@99-0") is None
+
+
+async def test_an_id_of_the_callers_own_stands_for_one_request() -> None:
+    log = MemoryLog()
+    first = as_asked(read("thing", FIELDS), NOW, by="ada", request_id="mine")
+    assert not await known_already(log, first)
+    await hand_in(log, [first])
+    assert await known_already(log, as_asked(read("thing", FIELDS), NOW, by="bob", request_id="mine"))
+    other = as_asked(read("thing", {**FIELDS, "colour": "green"}), NOW, request_id="mine")
+    with pytest.raises(ConflictError, match="another request"):
+        await known_already(log, other)
+
+
+def test_the_committed_page_is_what_the_models_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    kept = (Path(__file__).resolve().parents[2] / "docs" / "requests.md").read_text(encoding="utf-8")
+    assert kept == page(), "run: genesys-processor request --documentation > docs/requests.md"

@@ -1,0 +1,181 @@
+"""The spool: what Kafka does not take is kept, in order, and everything follows that way until nothing lies there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from processor.errors import FatalError, RetryableError
+from processor.eventlog import Message
+from processor.spool import Patience, Spool
+from processor.telemetry import Metrics
+
+TOPIC = "genesys.raw"
+QUICK = Patience(direct=0.05, abandon=0.05, pause=0.001, longest_pause=0.005)
+
+
+class Upstream:
+    """Kafka as the spool meets it: takes, refuses, or hangs; what hangs lands only when it was not abandoned."""
+
+    def __init__(self) -> None:
+        self.taken: list[Message] = []
+        self.mood = "takes"
+        self.news = asyncio.Event()
+        self.under_way = 0
+        self.abandoned_with: list[int] = []
+
+    def turn(self, mood: str) -> None:
+        self.mood = mood
+        self.news.set()
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        self.under_way += 1
+        try:
+            while self.mood == "hangs":
+                self.news.clear()
+                await self.news.wait()
+            await asyncio.sleep(0)
+            if self.mood == "refuses":
+                raise RetryableError("no leader")
+            self.taken += messages
+        finally:
+            self.under_way -= 1
+
+    async def abandon(self) -> None:
+        self.abandoned_with.append(self.under_way)
+
+    async def check(self) -> None:
+        if self.mood != "takes":
+            raise RetryableError("no leader")
+
+
+@asynccontextmanager
+async def spooling(folder: Path, upstream: Upstream) -> AsyncIterator[tuple[Spool, Metrics]]:
+    metrics = Metrics.build()
+    where = Spool.open(
+        folder / "spool.db", upstream, TOPIC, 4, lambda: datetime.now(UTC), metrics=metrics, patience=QUICK
+    )
+    async with asyncio.timeout(20), where as spool, asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(spool.run())
+        yield spool, metrics
+        running.cancel()
+
+
+def one(number: int, key: str = "agent/u-1") -> Message:
+    return Message(TOPIC, key, b"%d" % number, {"ce_id": f"e{number}"})
+
+
+def numbers(upstream: Upstream) -> list[int]:
+    return [int(message.value or b"") for message in upstream.taken]
+
+
+async def until(what: Callable[[], bool]) -> None:
+    while not what():  # noqa: ASYNC110 - what it looks at tells nobody
+        await asyncio.sleep(0)
+
+
+async def test_while_kafka_takes_it_nothing_is_kept(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with spooling(tmp_path, upstream) as (spool, metrics):
+        for number in range(5):
+            await spool.append([one(number)])
+        await spool.emptied()
+    assert numbers(upstream) == [0, 1, 2, 3, 4]
+    assert metrics.registry.get_sample_value("processor_spooled_records_total") == 0
+
+
+@pytest.mark.parametrize("mood", ["refuses", "hangs"])
+async def test_nobody_is_refused_and_the_order_holds(tmp_path: Path, mood: str) -> None:
+    upstream = Upstream()
+    async with spooling(tmp_path, upstream) as (spool, metrics):
+        await spool.append([one(0)])
+        upstream.turn(mood)
+        for number in range(1, 30):
+            await spool.append([one(number)])
+        assert numbers(upstream) == [0]
+        assert metrics.registry.get_sample_value("processor_spooling") == 1
+        upstream.turn("takes")
+        for number in range(30, 60):  # some of these come while others still lie there
+            await spool.append([one(number)])
+        await spool.emptied()
+        await spool.append([one(60)])
+    assert numbers(upstream) == list(range(61))
+    assert metrics.registry.get_sample_value("processor_spool_records") == 0
+
+
+async def test_before_the_first_record_is_kept_nothing_is_on_its_way(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("hangs")
+    async with spooling(tmp_path, upstream) as (spool, _):
+        await asyncio.gather(*(spool.append([one(n, f"agent/u-{n}")]) for n in range(20)))
+        assert upstream.abandoned_with[0] == 0
+        assert upstream.taken == []
+        upstream.turn("takes")
+        await spool.emptied()
+    assert sorted(numbers(upstream)) == list(range(20)), "each of them once"
+
+
+async def test_one_that_is_late_takes_all_others_with_it_at_once(tmp_path: Path) -> None:
+    """The first of many loses patience; the last would have had all of it left, and must not wait."""
+    upstream = Upstream()
+    upstream.turn("hangs")
+    async with spooling(tmp_path, upstream) as (spool, _):
+        first = asyncio.create_task(spool.append([one(0)]))
+        await until(lambda: upstream.under_way == 1)
+        spool._switch("told by the test")
+        later = asyncio.create_task(spool.append([one(1)]))
+        await first
+        await later
+        assert upstream.under_way <= 1, "only the forwarder may be there"
+        upstream.turn("takes")
+        await spool.emptied()
+    assert sorted(numbers(upstream)) == [0, 1]  # neither was acknowledged before the other came
+
+
+async def test_what_a_killed_process_left_goes_first(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    async with spooling(tmp_path, upstream) as (spool, _):
+        for number in range(3):
+            await spool.append([one(number)])
+    assert numbers(upstream) == []
+    async with spooling(tmp_path, upstream) as (spool, _):
+        await spool.append([one(3)])
+        await spool.check()
+        upstream.turn("takes")
+        await spool.emptied()
+    assert numbers(upstream) == [0, 1, 2, 3]
+
+
+async def test_two_processes_need_two_files(tmp_path: Path) -> None:
+    async with spooling(tmp_path, Upstream()):
+        with pytest.raises(FatalError, match=r"a file of its own.*held by pid"):
+            async with spooling(tmp_path, Upstream()):
+                pass
+
+
+async def test_ready_as_long_as_one_of_both_takes_it(tmp_path: Path) -> None:
+    upstream = Upstream()
+    async with spooling(tmp_path, upstream) as (spool, _):
+        await spool.check()
+        upstream.turn("refuses")
+        await spool.check()
+
+
+async def test_who_gave_up_while_it_was_being_kept_is_forwarded_all_the_same(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    async with spooling(tmp_path, upstream) as (spool, _):
+        await spool.append([one(0)])
+        hasty = asyncio.create_task(spool.append([one(1)]))
+        await until(lambda: bool(spool._writes))
+        hasty.cancel()
+        upstream.turn("takes")
+        await spool.emptied()
+        await spool.append([one(2)])
+    assert numbers(upstream) == [0, 1, 2]
