@@ -24,6 +24,7 @@ check: .venv/dev .venv/renderer
 
 chaos: .venv/dev
 	CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kills.py
+	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-14} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kafka_faults.py
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks

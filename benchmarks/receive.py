@@ -19,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,11 +196,14 @@ async def connection(load: Load) -> None:
         transport.close()
 
 
-async def measure(kind: str, connections: int, seconds: float, *, fresh: bool) -> dict[str, float]:
-    """One server, one load."""
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, "--serve", kind, stdout=asyncio.subprocess.PIPE
-    )
+def command(kind: str) -> list[str]:
+    """What starts the server of this kind."""
+    return [sys.executable, __file__, "--serve", kind]
+
+
+async def measure(words: list[str], kind: str, connections: int, seconds: float, *, fresh: bool) -> dict[str, float]:
+    """One server, started by `words`, one load."""
+    server = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
     assert server.stdout
     port = int(await asyncio.wait_for(server.stdout.readline(), 20))
     started = time.perf_counter()
@@ -221,12 +225,20 @@ async def measure(kind: str, connections: int, seconds: float, *, fresh: bool) -
     }
 
 
-async def compare(kinds: list[str], connections: int, seconds: float, rounds: int, *, fresh: bool) -> list[dict]:
+async def compare(
+    kinds: list[str],
+    connections: int,
+    seconds: float,
+    rounds: int,
+    *,
+    fresh: bool,
+    started_by: Callable[[str], list[str]] = command,
+) -> list[dict]:
     """Alternating rounds; medians, with the ratio to bare."""
     runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind in kinds:
-            runs[kind].append(await measure(kind, connections, seconds, fresh=fresh))
+            runs[kind].append(await measure(started_by(kind), kind, connections, seconds, fresh=fresh))
     medians = {
         kind: {name: statistics.median(run[name] for run in runs[kind]) for name in runs[kind][0]} for kind in kinds
     }

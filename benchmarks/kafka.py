@@ -1,0 +1,85 @@
+"""The product on a real Kafka of one node, all in one run with what it is compared to.
+
+    python benchmarks/kafka.py [posts clean storm backlog] [--peers] [--backlog 1000000] → results/kafka.json
+
+`posts`: durable, verified posts a second, beside a bare aiohttp handler that stores nothing.
+`clean`: raw events to clean ones, in order and fenced, by one process and by two.
+`storm`: 1,000 callbacks in 2 s, to the clean topic and to a WFM system.
+`backlog`: so many events drained in order while posts go on.
+
+`--peers` adds what others would build for the same (`benchmarks/peers`). On a shared machine compare
+within one run: `ratio`, and `cpuUs`, the processor time for one post or event.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from onkafka import backlog, clean, posts, storm
+from onkafka.product import PARTITIONS, Place
+from peers import environments
+
+from processor.app.topics import TOPICS
+from processor.devkafka.cluster import throw_away
+from processor.eventlog.kafka_connection import Connection
+from processor.eventlog.kafka_topics import Order, prepare
+
+RESULTS = Path(__file__).resolve().parent / "results"
+MEASURES = ("posts", "clean", "storm", "backlog")
+LARGEST = 1 << 20
+
+
+def measure(place: Place, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Those asked for, one after another. What is compared runs within one measure."""
+    wanted = options.measures or MEASURES
+    rows: list[dict[str, Any]] = []
+    servers = environments.servers(place.bootstrap) if options.peers and "posts" in wanted else {}
+    if "posts" in wanted:
+        rows += asyncio.run(posts.posts(place.bootstrap, options.connections, options.seconds, options.rounds, servers))
+    if "clean" in wanted:
+        rows += asyncio.run(clean.raw_to_clean(place, options.events))
+        if options.peers:
+            rows += asyncio.run(environments.clean(place.bootstrap, 3 * options.events))
+    if "storm" in wanted:
+        rows += asyncio.run(storm.storms(place, options.rounds))
+    if "backlog" in wanted:
+        rows += asyncio.run(backlog.backlog(place, options.backlog, 3 * options.events))
+    return rows
+
+
+def main(words: Sequence[str]) -> None:
+    """Parse, run, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("measures", nargs="*", choices=[[], *MEASURES], help="all, when none is named")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--connections", type=int, nargs="+", default=[8, 64, 256])
+    parser.add_argument("--seconds", type=float, default=3, help="of each run of posts")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--events", type=int, default=30_000, help="raw to clean, for each process")
+    parser.add_argument("--backlog", type=int, default=100_000)
+    parser.add_argument("--peers", action="store_true", help="also what others build; makes benchmarks/.peers")
+    options = parser.parse_args(words)
+    if options.serve:
+        asyncio.run(posts.serve(options.serve))
+        return
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder, throw_away(Path(folder), 1) as cluster:
+        asyncio.run(prepare(Connection(cluster.bootstrap), Order(TOPICS, PARTITIONS, LARGEST)))
+        rows = measure(Place(cluster.bootstrap, Path(folder)), options)
+    print(
+        f"load of the machine at the start: {load:.1f}, at the end: {os.getloadavg()[0]:.1f}; {os.cpu_count()} processors"
+    )
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "kafka.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""What `benchmarks/kafka.py` measures, a file for each measure."""
