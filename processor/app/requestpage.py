@@ -18,7 +18,7 @@ per id, and ends in one record in `genesys.outcomes` (and one line in the `AUDIT
 | how | what happens | prints |
 |---|---|---|
 | `request FILE…` | handed in to the log; a running `serve` carries it out | `{"id", "kind", "subject"}`, one a line |
-| `request FILE… --wait` | the same, and waits; Ctrl-C stops the waiting, not the request | the outcomes too, as they come |
+| `request FILE… --wait` | the same, and waits; Ctrl-C ends the waiting only | the outcomes too, as they come |
 | `request FILE… --now` | carried out here, without log or server, one after the other | the outcomes |
 | `request FILE… --dry-run` | reads and checks, writes nothing | the difference, facts and exact calls, as YAML |
 | `request --undo ID` | the reverse of what a request did, by any of these; not when it was changed since | as above |

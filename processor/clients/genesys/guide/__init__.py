@@ -38,7 +38,7 @@ class Guide:
         self._named = tuple(sorted(queues))
         self._looks = Looks(api)
         self._volumes = Volumes(api)
-        self._adjustment = Adjustment(api, clocks)
+        self._adjustment = Adjustment(api.urgent(), clocks)  # the loop does not wait behind what is asked in bulk
         self._organisation = ""
 
     def now(self) -> datetime:
