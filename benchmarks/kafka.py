@@ -61,9 +61,9 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("measures", nargs="*", choices=[[], *MEASURES], help="all, when none is named")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--connections", type=int, nargs="+", default=[8, 64, 256])
-    parser.add_argument("--seconds", type=float, default=3, help="of each run of posts")
+    parser.add_argument("--seconds", type=float, default=2, help="of each run of posts")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--events", type=int, default=30_000, help="raw to clean, for each process")
+    parser.add_argument("--events", type=int, default=20_000, help="raw to clean, for each process")
     parser.add_argument("--backlog", type=int, default=100_000)
     parser.add_argument("--peers", action="store_true", help="also what others build; makes benchmarks/.peers")
     options = parser.parse_args(words)
@@ -75,7 +75,7 @@ def main(words: Sequence[str]) -> None:
         asyncio.run(prepare(Connection(cluster.bootstrap), Order(TOPICS, PARTITIONS, LARGEST)))
         rows = measure(Place(cluster.bootstrap, Path(folder)), options)
     print(
-        f"load of the machine at the start: {load:.1f}, at the end: {os.getloadavg()[0]:.1f}; {os.cpu_count()} processors"
+        f"load of the machine: {load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end, on {os.cpu_count()} processors"
     )
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "kafka.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

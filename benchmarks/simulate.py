@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from handlers.distribution import as_data, as_picture
-from handlers.simulate_routing import simulate
-from handlers.simulation import Simulation
+from handlers.simulate.distribution import as_data, as_picture
+from handlers.simulate.routing import simulate
+from handlers.simulate.simulation import Simulation
 from processor.drawing.png import png
 from processor.drawing.svg import svg
 

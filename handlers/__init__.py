@@ -39,15 +39,15 @@ from handlers.look_up import LookUp
 from handlers.normalise import Context, Normalise
 from handlers.normalise import count as count_normalised
 from handlers.normalise.burial import burial
-from handlers.operating_hours import Hours
 from handlers.policy import REMEMBERED, Mode, Rule, Selection, remember
 from handlers.reconcile import horizon_tick, state_tick, volume_tick
 from handlers.requests.ends import LogEnds
+from handlers.requests.operating_hours import Hours
 from handlers.requests.plans import Configure
+from handlers.requests.utilization import Thresholds
 from handlers.set_presence import SetPresence
 from handlers.sync_calendars import SyncScheduleCalendar, SyncShiftCalendar
 from handlers.sync_wfm import SyncCampaignsToWfm, SyncToWfm
-from handlers.utilization import Thresholds
 from processor.clients.calendars import Calendars
 from processor.clients.genesys import Genesys
 from processor.clients.genesys.jobs import Jobs

@@ -14,9 +14,9 @@ from typing import Any
 
 import orjson
 
-from handlers.campaign_times import bare, first_overlap, sums, wall_text
 from handlers.normalise.guide_forms import CREATED
 from handlers.requests.campaign import CampaignScheduleRequest
+from handlers.requests.campaign_times import bare, first_overlap, sums, wall_text
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.words import InvalidRequest, Problem
 from processor.clients.genesys.jobs import Jobs

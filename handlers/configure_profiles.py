@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from handlers.profile_words import differing, same, under
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.profile import ProfileRequest, check_whole
+from handlers.requests.profile_words import differing, same, under
+from handlers.requests.utilization import LOOK_BACK, Recommendation, Thresholds, recommend
 from handlers.requests.words import Fields, InvalidRequest, Problem
-from handlers.utilization import LOOK_BACK, Recommendation, Thresholds, recommend
 from processor.clients.genesys.jobs import Found, Jobs, Write
 from processor.clients.genesys.jobs.changing import Changed, Patience, change
 from processor.clients.genesys.jobs.profiles import Place

@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from handlers.capacity import Floor, average
-from handlers.inbound import compare
 from handlers.normalise.recurrence import entries
+from handlers.requests.inbound import compare
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.schedule import ABOUT_THE_SCHEDULE, NEEDED, ScheduleRequest
 from handlers.requests.words import InvalidRequest, Problem
-from handlers.working_week import Week, as_recurrences, differing, shown_entries, weeks
+from handlers.requests.working_week import Week, as_recurrences, differing, shown_entries, weeks
 from processor.clients.genesys.jobs import Found, Jobs, Write
 from processor.clients.genesys.jobs.changing import Patience, change
 from processor.clients.genesys.jobs.schedules import Place, Schedules, Use

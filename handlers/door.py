@@ -167,4 +167,3 @@ def _read(asked: Requested) -> Request | InvalidRequest:
         return read(asked.kind, asked.fields)
     except InvalidRequest as error:
         return error
-

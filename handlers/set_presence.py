@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from handlers.agent_day import AgentDay, agent_day
-from handlers.operating_hours import Hours
-from handlers.presence_story import Account, audit, reverse, words
+from handlers.requests.agent_day import AgentDay, agent_day
+from handlers.requests.operating_hours import Hours
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.presence import PresenceRequest
+from handlers.requests.presence_story import Account, audit, reverse, words
 from handlers.requests.words import Fields
 from processor.clients.genesys.jobs import Jobs, Write
 from processor.clients.genesys.jobs.presence import (

@@ -8,9 +8,9 @@ import handlers
 from handlers.capacity import Floor
 from handlers.exports import TYPE, ExportPlan
 from handlers.normalise.recurrence import Entry, clock, weekdays
-from handlers.operating_hours import Hours
 from handlers.policy import Mode, Rule, Selection
-from handlers.utilization import Thresholds
+from handlers.requests.operating_hours import Hours
+from handlers.requests.utilization import Thresholds
 from processor.clients.genesys.jobs.exports import ExportOrder
 from processor.settings import CapacityFloor, ProfileExport, ProfileRule, Settings
 

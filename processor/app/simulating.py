@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 import yaml
 
-from handlers.distribution import as_data, as_picture, as_table
 from handlers.requests.words import InvalidRequest, Problem
-from handlers.simulate_routing import simulate
-from handlers.simulation import Simulation
+from handlers.simulate.distribution import as_data, as_picture, as_table
+from handlers.simulate.routing import simulate
+from handlers.simulate.simulation import Simulation
 from processor.drawing.png import png
 from processor.drawing.svg import svg
 

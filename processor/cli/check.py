@@ -34,7 +34,8 @@ without the prefix); the environment wins. Lists are separated by commas. Settin
 instead: `PROCESSOR_<NAME>_FILE`. An unknown name or a wrong value refuses to start and says which.
 
 Every far side but those on loopback is reached through the proxy that `HTTPS_PROXY` (or `HTTP_PROXY` for plain
-addresses) names, without it for the hosts in `NO_PROXY`; `PROCESSOR_CA_FILE` adds the authority of one that looks inside.
+addresses) names, without it for the hosts in `NO_PROXY`; `PROCESSOR_CA_FILE` adds the authority of one that
+looks inside.
 
 This page is generated: `genesys-processor check --documentation`.
 """

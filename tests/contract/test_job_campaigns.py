@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from handlers.campaign_report import report
-from handlers.campaign_times import occurrences
 from handlers.configure_campaigns import ConfigureCampaigns, wanted_of
 from handlers.events import CampaignUpdated, Horizon, Outcome
 from handlers.normalise.campaign_hours import spans_of
+from handlers.reports.campaigns import report
 from handlers.requests.campaign import CampaignScheduleRequest
+from handlers.requests.campaign_times import occurrences
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.words import InvalidRequest
 from handlers.sync_wfm import SyncCampaignsToWfm

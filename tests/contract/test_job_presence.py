@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from handlers.events import PresenceUpdated
-from handlers.operating_hours import Hours
+from handlers.requests.operating_hours import Hours
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.presence import PresenceRequest
 from handlers.requests.stories import finished, turned_down

@@ -17,8 +17,8 @@ import yaml
 from handlers.configure_profiles import ConfigureProfiles
 from handlers.requests.plans import Result, Story
 from handlers.requests.profile import ProfileRequest
+from handlers.requests.utilization import LOOK_BACK
 from handlers.requests.words import InvalidRequest
-from handlers.utilization import LOOK_BACK
 from processor.clients.api import Api, ApiPolicy, Forbidden, open_session
 from processor.clients.genesys.guide.jobs import jobs as guide_jobs
 from processor.clients.genesys.platform.jobs import jobs as platform_jobs

@@ -11,7 +11,7 @@ import pytest
 
 from handlers.configure_queues import ConfigureQueues
 from handlers.events import Outcome
-from handlers.queue_report import report
+from handlers.reports.queues import report
 from handlers.requests.kinds import read
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.queue import QueueRequest

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 import handlers
-from handlers.operating_hours import Hours
 from handlers.requests.kinds import KINDS
+from handlers.requests.operating_hours import Hours
 from processor.app.log import utc_now
 from processor.app.permissions import Right, rights
 from processor.app.policy import policy

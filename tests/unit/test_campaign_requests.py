@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.campaign_times import bare, first_overlap, occurrences, sums
 from handlers.configure_campaigns import wanted_of
 from handlers.requests.campaign import CampaignScheduleRequest
+from handlers.requests.campaign_times import bare, first_overlap, occurrences, sums
 from handlers.requests.kinds import read
 from handlers.requests.words import InvalidRequest, Request
 from processor.clients.genesys.jobs.campaigns import Entry

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from handlers.agent_day import agent_day
 from handlers.events import Outcome
-from handlers.operating_hours import Hours
-from handlers.presence_report import report
+from handlers.reports.presence import report
+from handlers.requests.agent_day import agent_day
 from handlers.requests.kinds import KINDS
+from handlers.requests.operating_hours import Hours
 from handlers.requests.presence import PresenceRequest
 from handlers.requests.words import InvalidRequest
 from processor.clients.genesys.jobs.presence import Duty, same_word

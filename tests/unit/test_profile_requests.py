@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from handlers.configure_profiles import ConfigureProfiles
-from handlers.profile_words import differing, same
 from handlers.requests.kinds import read
 from handlers.requests.profile import ProfileRequest, check_whole
+from handlers.requests.profile_words import differing, same
+from handlers.requests.utilization import LOOK_BACK, Thresholds, recommend
 from handlers.requests.words import InvalidRequest
-from handlers.utilization import LOOK_BACK, Thresholds, recommend
 from processor.clients.genesys.guide.profiles import details
 from processor.clients.genesys.jobs.profiles import Load
 from processor.clients.genesys.platform.profiles import _share, proficiency

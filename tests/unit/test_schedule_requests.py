@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from handlers.capacity import Floor, Opened, average, capacity
 from handlers.events import Outcome
-from handlers.inbound import compare
 from handlers.normalise.recurrence import DAY, Entry, entries
+from handlers.reports.schedules import measured
+from handlers.requests.inbound import compare
 from handlers.requests.schedule import ScheduleRequest
 from handlers.requests.words import InvalidRequest
-from handlers.schedule_report import measured
-from handlers.working_week import as_recurrences, differing, shown_entries, weeks
+from handlers.requests.working_week import as_recurrences, differing, shown_entries, weeks
 from processor.clients.genesys.jobs.schedules import Arrivals
 
 MONDAY = date(2026, 11, 23)

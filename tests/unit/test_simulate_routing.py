@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlers.requests.rules import Rule, construct
-from handlers.simulate_routing import Agent, Simulated, simulate
+from handlers.simulate.routing import Agent, Simulated, simulate
 
 
 def rules(*said: dict[str, Any]) -> list[Rule]:

@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 import orjson
 import pytest
 
-from handlers.distribution import MOST_ROWS, as_picture
 from handlers.requests.rules import construct
 from handlers.requests.words import InvalidRequest
+from handlers.simulate.distribution import MOST_ROWS, as_picture
 from processor.app.simulating import predict
 from processor.cli import main
 from processor.drawing import Box, Picture, Words

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.capacity import Opened
-from handlers.working_week import Week
+from handlers.requests.working_week import Week
 from processor.clients.genesys.jobs.schedules import Arrivals, Schedules
 from processor.event import instant, whole_milliseconds
 from processor.timezones import UnknownZone, Zone, to_wall, zone

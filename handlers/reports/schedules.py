@@ -9,8 +9,8 @@ from typing import Any
 
 from handlers.capacity import Floor, average
 from handlers.events import Outcome
-from handlers.inbound import compare
-from handlers.working_week import weeks
+from handlers.requests.inbound import compare
+from handlers.requests.working_week import weeks
 from processor.clients.genesys.jobs.schedules import Place, Schedules
 from processor.errors import PoisonError
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers.campaign_times import readable
 from handlers.events import Horizon, Outcome
+from handlers.requests.campaign_times import readable
 from handlers.requests.ends import STARTED
 from processor.clients.genesys.jobs.campaigns import Campaigns, Entry
 from processor.event import instant

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from handlers.operating_hours import Hours
+from handlers.requests.operating_hours import Hours
 from processor.clients.genesys.jobs.presence import Duty
 from processor.errors import RefusedError
 from processor.event import instant

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from handlers.requests.rules import Id, Rule, construct, review_rules
 from handlers.requests.words import Fields, Part, Problem
-from handlers.simulate_routing import Agent
+from handlers.simulate.routing import Agent
 
 MOST_CONTACTS = 1_000_000
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]

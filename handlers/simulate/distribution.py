@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handlers.requests.rules import Rule
-from handlers.simulate_routing import Agent, Contact, Simulated, by_rule
+from handlers.simulate.routing import Agent, Contact, Simulated, by_rule
 from processor.drawing import LETTER_HEIGHT, LETTER_WIDTH, Box, Picture, Words
 
 WIDTH, MARGIN, ROW, BAR = 860, 20, 22, 14

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from handlers.events import Outcome
-from handlers.profile_words import under
-from handlers.utilization import Thresholds, recommend
+from handlers.requests.profile_words import under
+from handlers.requests.utilization import Thresholds, recommend
 from processor.clients.genesys.jobs.profiles import Profiles
 
 DONE = "done"
