@@ -1,1 +1,1 @@
-"""The guides' read-only jobs: what the log and Genesys's figures say of one schedule, campaign, profile, queue, agent. Pure."""
+"""The guides' read-only jobs: what the log and Genesys say of one schedule, campaign, profile, queue, agent. Pure."""

@@ -15,13 +15,14 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from processor.admin.console import console
-from processor.admin.description import openapi
+from processor.admin.description import NO_KINDS, Kinds, openapi
 from processor.admin.operations import Operations
 from processor.admin.routes import operation_routes
 from processor.errors import FatalError, PoisonError, RefusedError, RetryableError
 from processor.signatures import same
 from processor.telemetry import Metrics
 from processor.web.answers import answer, problem
+from processor.web.listener import PagesRunner
 
 READY_FOR = 1.0
 """Seconds for which one look at the log answers all probes."""
@@ -67,6 +68,7 @@ class Admin:
     host: str = "127.0.0.1"
     token: str = ""
     asyncapi: Mapping[str, Any] | None = None
+    kinds: Kinds = NO_KINDS
     version: str = ""
     beat_within: timedelta = timedelta(seconds=60)
     refresh: Callable[[], Awaitable[None]] | None = None
@@ -89,7 +91,7 @@ class Admin:
         app.router.add_get("/asyncapi.json", self._asyncapi)
         app.router.add_get("/", console())
         operation_routes(app, self.operations)
-        return web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=drain_seconds)
+        return PagesRunner(app, access_log=None, handle_signals=False, shutdown_timeout=drain_seconds)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -151,7 +153,7 @@ class Admin:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _openapi(self, _: web.Request) -> web.Response:
-        return answer(200, openapi(self.version))
+        return answer(200, openapi(self.version, self.kinds))
 
     async def _asyncapi(self, _: web.Request) -> web.Response:
         if self.asyncapi is None:

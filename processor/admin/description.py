@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
+
+
+class Kinds(NamedTuple):
+    """What change requests are made of: by kind the name of its schema, and by name the schemas."""
+
+    names: Mapping[str, str]
+    schemas: Mapping[str, Json]
+
+
+NO_KINDS = Kinds({}, {})
 
 PROBLEM: Json = {
     "type": "object",
@@ -72,17 +83,33 @@ def _problems(**texts: str) -> Json:
     }
 
 
-def _parameter(name: str, where: str = "path", text: str = "") -> Json:
-    return {"name": name, "in": where, "required": where == "path", "description": text, "schema": {"type": "string"}}
+def _parameter(name: str, where: str = "path", text: str = "", **schema: Any) -> Json:
+    described = {"description": text} if text else {}
+    return {"name": name, "in": where, "required": where == "path", **described, "schema": {"type": "string", **schema}}
 
 
-def _operation(summary: str, responses: Json, *parameters: Json, body: Json | None = None) -> Json:
+def _operation(
+    summary: str, responses: Json, *parameters: Json, body: Json | None = None, needed: bool = False
+) -> Json:
     operation: Json = {"summary": summary, "responses": responses, "security": [{"admin": []}]}
     if parameters:
         operation["parameters"] = list(parameters)
-    if body:
-        operation["requestBody"] = _content(body)
+    if body is not None:
+        operation["requestBody"] = {"required": needed, **_content(body)}
     return operation
+
+
+def _guarded(paths: Json) -> Json:
+    """With what any of these may answer to somebody who is not let in."""
+    told = _problems(
+        s401="ADMIN_TOKEN is set, and the bearer token is missing or another.",
+        s403="Without ADMIN_TOKEN: asked under another name than this machine's own, or from another site's page.",
+    )
+    for item in paths.values():
+        for operation in item.values():
+            others = told if operation["security"] else {"403": told["403"]}
+            operation["responses"] = {**operation["responses"], **others}
+    return paths
 
 
 def _receiver() -> Json:
@@ -101,6 +128,7 @@ def _receiver() -> Json:
             ),
         },
         body={},
+        needed=True,
     )
     post["security"] = PROOFS
     options = _operation("CloudEvents handshake", {"200": _answer("WebHook-Allowed-Origin and -Rate.")})
@@ -132,59 +160,90 @@ def _health() -> Json:
         "/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1.", ok)})},
         "/asyncapi.json": {"get": _operation("The topics", {"200": _answer("AsyncAPI 3.", ok)})},
         "/overview": {
-            "get": _operation("What the console shows", {"200": _answer("Counts, stages, lately done.", ok)})
+            "get": _operation("What the console shows", {"200": _answer("Counts, stages, lately done.", ok), **LOG})
         },
     }
+
+
+BODY: Json = _problems(s413="Larger than 1 MiB.", s422="A field is wrong.")
+LOG: Json = _problems(s503="The log cannot be asked now; see Retry-After.")
+ANY: Json = {"type": "object"}
+
+
+def _made(text: str) -> Json:
+    one: Json = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+    return {"202": _answer(text, one), **LOG}
 
 
 def _operations() -> Json:
-    one: Json = {"type": "object"}
-    made = _answer("Written to the log; it happens within a second.", one)
     name = _parameter("id")
-    wrong = _problems(s422="A field is wrong.")
+    queue = {**_made("Written to the log; it happens within a second."), **BODY}
     subject = _parameter("subject", "query", "Makes the search quick and complete.")
-    queue = {**wrong, "202": made}
+    none = _problems(s404="None of this id.")
     return {
-        "/queues": {"get": _operation("Queues, what is in force, who froze them", {"200": _answer("All.", one)})},
+        "/queues": {
+            "get": _operation("Queues, what is in force, who froze them", {"200": _answer("All.", ANY), **LOG})
+        },
         "/queues/{id}/freeze": {"post": _operation("The loop leaves it alone", queue, name, body=BRAKE)},
         "/queues/{id}/resume": {"post": _operation("The loop minds it again", queue, name, body=BRAKE)},
-        "/dead-letters": {"get": _operation("What could not be done", {"200": _answer("All that are kept.", one)})},
+        "/dead-letters": {
+            "get": _operation("What could not be done", {"200": _answer("All that are kept.", ANY), **LOG})
+        },
         "/dead-letters/{id}/replay": {
-            "post": _operation("Do it again", {"202": made, **_problems(s404="None of this id.")}, name)
-        },
-        "/requests/{kind}": {
-            "post": _operation(
-                "Ask for a change in Genesys",
-                {
-                    "202": made,
-                    **wrong,
-                    **_problems(
-                        s404="No such kind.", s409="Genesys is not configured, or the id is another request's."
-                    ),
-                },
-                _parameter("kind"),
-                _parameter("Idempotency-Key", "header", "Becomes the id: the same may be sent again."),
-                body=one,
-            )
-        },
-        "/requests/{id}": {
-            "get": _operation(
-                "What became of it", {"200": _answer("Its outcome.", one), **_problems(s404="None.")}, name
-            )
+            "post": _operation("Do it again", {**_made("Asked for; it is done once more."), **none}, name)
         },
         "/events/{id}": {
-            "get": _operation("Where is my event?", {"200": _answer("Fate, records, effects.", one)}, name, subject)
+            "get": _operation(
+                "Where is my event?", {"200": _answer("Fate, records, effects.", ANY), **LOG}, name, subject
+            )
         },
     }
 
 
-def openapi(version: str) -> Json:
+def _requests(kinds: Kinds) -> Json:
+    """Each kind as a path of its own, with its fields; and the path that they are all of."""
+    key = _parameter(
+        "Idempotency-Key", "header", "Becomes the id: the same may be sent again.", pattern="^[!-~]{1,200}$"
+    )
+    answers = {
+        **_made("In the log; GET /requests/{id} says what becomes of it."),
+        **BODY,
+        **_problems(s409="Genesys is not configured, or the id is another request's."),
+    }
+    text = f"A kind: {', '.join(kinds.names)}." if kinds.names else "A kind."
+    paths: Json = {
+        "/requests/{name}": {
+            "get": _operation(
+                "What became of it",
+                {"200": _answer("Its outcome.", ANY), **_problems(s404="None of this id."), **LOG},
+                _parameter("name", text="The id of a request."),
+            ),
+            "post": _operation(
+                "Ask for a change in Genesys",
+                {**answers, **_problems(s404="No such kind.")},
+                _parameter("name", text=text),
+                key,
+                body=ANY,
+            ),
+        }
+    }
+    for kind, schema in kinds.names.items():
+        body = {"$ref": f"#/components/schemas/{schema}"}
+        summary = str(kinds.schemas[schema].get("description", kind)).partition("\n")[0]
+        paths[f"/requests/{kind}"] = {"post": _operation(summary, answers, key, body=body, needed=True)}
+    return paths
+
+
+def openapi(version: str, kinds: Kinds = NO_KINDS) -> Json:
     """The receiver's paths and the admin port's, each with its server."""
     receiver = {path: {**item, "servers": [{"url": "http://127.0.0.1:8080"}]} for path, item in _receiver().items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Genesys event processor", "version": version or "0"},
         "servers": [{"url": "http://127.0.0.1:8081"}],
-        "paths": {**receiver, **_health(), **_operations()},
-        "components": {"schemas": {"Problem": PROBLEM, "Accepted": ACCEPTED}, "securitySchemes": SCHEMES},
+        "paths": {**receiver, **_guarded({**_health(), **_operations(), **_requests(kinds)})},
+        "components": {
+            "schemas": {"Problem": PROBLEM, "Accepted": ACCEPTED, **kinds.schemas},
+            "securitySchemes": SCHEMES,
+        },
     }

@@ -25,8 +25,8 @@ def operation_routes(app: web.Application, operations: Operations) -> None:
     app.router.add_post("/queues/{id}/resume", routes.resume)
     app.router.add_get("/dead-letters", routes.dead_letters)
     app.router.add_post("/dead-letters/{id}/replay", routes.replay)
-    app.router.add_post("/requests/{kind}", routes.request)
-    app.router.add_get("/requests/{id}", routes.outcome)
+    app.router.add_post("/requests/{name}", routes.request)
+    app.router.add_get("/requests/{name}", routes.outcome)
     app.router.add_get("/events/{id}", routes.event)
 
 
@@ -98,7 +98,7 @@ class _Routes:
         return problem(404, f"There is no dead letter {name}.") if made is None else answer(202, made)
 
     async def request(self, request: web.Request) -> web.Response:
-        kind = request.match_info["kind"]
+        kind = request.match_info["name"]
         fields = await _fields(request)
         made = await self._operations.request(kind, fields, by=_by(request, fields), key=_key(request))
         if made is None:
@@ -106,7 +106,7 @@ class _Routes:
         return answer(202, made, headers={"Location": f"/requests/{made['id']}"})
 
     async def outcome(self, request: web.Request) -> web.Response:
-        name = request.match_info["id"]
+        name = request.match_info["name"]
         found = await self._operations.outcome(name)
         return problem(404, f"No request {name} is known.") if found is None else answer(200, found)
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import handlers
-from handlers import campaign_report, presence_report, profile_report, queue_report, schedule_report
 from handlers.events import Outcome
+from handlers.reports import campaigns, presence, profiles, queues, schedules
 from processor.app.farsides import far_sides
 from processor.app.kafka import is_kafka
 from processor.app.log import log_file, open_log, utc_now
@@ -77,21 +77,21 @@ async def _schedule(sources: Sources, question: Question) -> Mapping[str, Any]:
         form = "GROUP/SCHEDULE" if job.form == "weekly" else "SCHEDULE"
         raise PoisonError(f"{question.id} is not the id of a schedule in this dialect: say {form}")
     place = Place(schedule, group)
-    told = await schedule_report.report(
+    told = await schedules.report(
         job, place, sources.policy.floor, question.queues, now=sources.now(), days=question.days
     )
     subject = f"schedule-group/{group}" if group else f"schedule/{schedule}"
     outcomes = await sources.outcomes(subject, "schedule", question.days)
-    return {**told, **schedule_report.measured(outcomes, schedule)}
+    return {**told, **schedules.measured(outcomes, schedule)}
 
 
 async def _queue(sources: Sources, question: Question) -> Mapping[str, Any]:
     outcomes = await sources.outcomes(f"queue/{question.id}", "queue-routing", question.days)
-    return await queue_report.report(sources.jobs.queues, question.id, outcomes, now=sources.now(), days=question.days)
+    return await queues.report(sources.jobs.queues, question.id, outcomes, now=sources.now(), days=question.days)
 
 
 async def _presence(sources: Sources, question: Question) -> Mapping[str, Any]:
-    return presence_report.report(await sources.outcomes(f"agent/{question.id}", "presence", question.days))
+    return presence.report(await sources.outcomes(f"agent/{question.id}", "presence", question.days))
 
 
 async def _profile(sources: Sources, question: Question) -> Mapping[str, Any]:
@@ -99,12 +99,12 @@ async def _profile(sources: Sources, question: Question) -> Mapping[str, Any]:
     kind = "agent" if "profileId" in job.lacks else "profile"
     outcomes = await sources.outcomes(f"{kind}/{question.id}", "routing-profile", question.days)
     rule = sources.policy.utilization
-    return await profile_report.report(job, question.id, outcomes, question.queues, rule, days=question.days)
+    return await profiles.report(job, question.id, outcomes, question.queues, rule, days=question.days)
 
 
 async def _campaign(sources: Sources, question: Question) -> Mapping[str, Any]:
     outcomes = await sources.outcomes(f"campaign/{question.id}", "campaign-schedule", question.days)
-    return await campaign_report.report(sources.jobs.campaigns, question.id, outcomes, now=sources.now())
+    return await campaigns.report(sources.jobs.campaigns, question.id, outcomes, now=sources.now())
 
 
 REPORTS: Mapping[str, Report] = {

@@ -19,6 +19,7 @@ from processor.app.membership import member_id
 from processor.app.operations import Desk
 from processor.app.policy import policy
 from processor.app.receiving import may_receive, receiving, verifier_of
+from processor.app.requestkinds import request_kinds
 from processor.app.roles import Role, groups
 from processor.app.signals import Signals
 from processor.app.switches import switched_off
@@ -155,6 +156,7 @@ def _admin(settings: Settings, event_log: EventLog, progress: Sequence[Progress]
         host=settings.admin_host,
         token=settings.admin_token.get_secret_value() if settings.admin_token else "",
         asyncapi=document(event_log.partitions),
+        kinds=request_kinds(),
         version=product_version(),
     )
 

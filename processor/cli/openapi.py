@@ -9,6 +9,7 @@ import orjson
 
 from processor.admin.description import openapi
 from processor.app.asyncapi import product_version
+from processor.app.requestkinds import request_kinds
 
 
 def add(subparsers: Any) -> None:
@@ -20,5 +21,5 @@ def add(subparsers: Any) -> None:
 
 
 def _run(_: argparse.Namespace) -> int:
-    print(orjson.dumps(openapi(product_version()), option=orjson.OPT_INDENT_2).decode())
+    print(orjson.dumps(openapi(product_version(), request_kinds()), option=orjson.OPT_INDENT_2).decode())
     return 0

@@ -60,26 +60,44 @@ class _Connection(web.RequestHandler):
 
 
 class LowLevelServer(web.Server):
-    """aiohttp without routes and middlewares: `handle` gets every request, its body undecoded."""
+    """aiohttp without routes and middlewares: `handle` gets every request, its body undecoded unless `decompress`."""
 
     def __init__(
-        self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], *, keepalive_seconds: float = 30
+        self,
+        handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        keepalive_seconds: float = 30,
+        decompress: bool = False,
     ) -> None:
         """A connection that sends no whole head within `keepalive_seconds` is closed."""
         super().__init__(handle)
         self._keepalive_seconds = keepalive_seconds
+        self._decompress = decompress
 
     def __call__(self) -> web.RequestHandler:
         """The protocol of one new connection."""
         return _Connection(
             self,
             loop=self._loop,
-            auto_decompress=False,
+            auto_decompress=self._decompress,
             access_log=None,  # type: ignore[arg-type]  # None is how AppRunner too turns it off
             keepalive_timeout=self._keepalive_seconds,
             lingering_time=1.0,
             logger=log,
         )
+
+
+class PagesRunner(web.AppRunner):
+    """For `listening`: an application with routes. Broken requests to it too leave no line in the log.
+
+    aiohttp's own server tells of them with the header line that it could not read, which may hold a secret.
+    """
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        server = LowLevelServer(made.request_handler, decompress=True)
+        server.request_factory = made.request_factory
+        return server
 
 
 def runner_of(
