@@ -1,9 +1,9 @@
-# make install | run | test | check | bench | chaos: each installs what it needs into .venv and nothing elsewhere.
+# make install | run | test | check | bench | chaos | fuzz: each installs what it needs into .venv and nothing elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: install run kafka test check bench chaos lock clean
+.PHONY: install run kafka test check bench chaos fuzz lock clean
 
 install: .venv/run
 run: .venv/run
@@ -25,6 +25,10 @@ check: .venv/dev .venv/renderer
 chaos: .venv/dev
 	CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kills.py
 	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-14} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kafka_faults.py
+
+# Other requests than the last time: make fuzz FUZZ_SEED=7
+fuzz: .venv/dev
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} FUZZ_SEED=$${FUZZ_SEED:-0} $(BIN)/python -m pytest tests/fuzz --hypothesis-seed=$${FUZZ_SEED:-0}
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks
@@ -61,6 +65,7 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra demo pyproject.toml -o requirements-demo.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra kafka-dev pyproject.toml -o requirements-kafka.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group fuzz -o requirements-fuzz.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

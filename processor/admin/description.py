@@ -171,8 +171,10 @@ ANY: Json = {"type": "object"}
 
 
 def _made(text: str) -> Json:
+    """202, and LOG. Its id leads to what becomes of it."""
     one: Json = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
-    return {"202": _answer(text, one), **LOG}
+    follow = {"outcome": {"operationId": "outcome", "parameters": {"name": "$response.body#/id"}}}
+    return {"202": {**_answer(text, one), "links": follow}, **LOG}
 
 
 def _operations() -> Json:
