@@ -37,22 +37,26 @@ MEASURES = ("posts", "clean", "storm", "backlog")
 LARGEST = 1 << 20
 
 
-def measure(place: Place, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Those asked for, one after another. What is compared runs within one measure."""
-    wanted = options.measures or MEASURES
-    rows: list[dict[str, Any]] = []
-    servers = environments.servers(place.bootstrap) if options.peers and "posts" in wanted else {}
-    if "posts" in wanted:
-        rows += asyncio.run(posts.posts(place.bootstrap, options.connections, options.seconds, options.rounds, servers))
-    if "clean" in wanted:
-        rows += asyncio.run(clean.raw_to_clean(place, options.events))
-        if options.peers:
-            rows += asyncio.run(environments.clean(place.bootstrap, 3 * options.events))
-    if "storm" in wanted:
-        rows += asyncio.run(storm.storms(place, options.rounds))
-    if "backlog" in wanted:
-        rows += asyncio.run(backlog.backlog(place, options.backlog, 3 * options.events))
-    return rows
+def measure(name: str, place: Place, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """One of them. What is compared runs within one measure."""
+    peers = options.peers
+    if name == "posts":
+        servers = environments.servers(place.bootstrap) if peers else {}
+        work = posts.posts(place.bootstrap, options.connections, options.seconds, options.rounds, servers)
+        return asyncio.run(work)
+    if name == "clean":
+        rows = asyncio.run(clean.raw_to_clean(place, options.events))
+        return rows + (asyncio.run(environments.clean(place.bootstrap, 3 * options.events)) if peers else [])
+    if name == "storm":
+        return asyncio.run(storm.storms(place, options.rounds))
+    return asyncio.run(backlog.backlog(place, options.backlog))
+
+
+def on_a_broker_of_its_own(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What one measure leaves in topics and groups is not the next one's."""
+    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder, throw_away(Path(folder), 1) as cluster:
+        asyncio.run(prepare(Connection(cluster.bootstrap), Order(TOPICS, PARTITIONS, LARGEST)))
+        return measure(name, Place(cluster.bootstrap, Path(folder)), options)
 
 
 def main(words: Sequence[str]) -> None:
@@ -71,12 +75,9 @@ def main(words: Sequence[str]) -> None:
         asyncio.run(posts.serve(options.serve))
         return
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder, throw_away(Path(folder), 1) as cluster:
-        asyncio.run(prepare(Connection(cluster.bootstrap), Order(TOPICS, PARTITIONS, LARGEST)))
-        rows = measure(Place(cluster.bootstrap, Path(folder)), options)
-    print(
-        f"load of the machine: {load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end, on {os.cpu_count()} processors"
-    )
+    rows = [row for name in options.measures or MEASURES for row in on_a_broker_of_its_own(name, options)]
+    ended, processors = os.getloadavg()[0], os.cpu_count()
+    print(f"load of the machine: {load:.1f} at the start, {ended:.1f} at the end, on {processors} processors")
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "kafka.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 

@@ -62,8 +62,8 @@ class ConfigureProfiles:
         _check_expected(request, before, found)
         if request.profile_id is not None:
             check_whole(after)
-        await self._check_ids(wanted)
-        facts = {**_advised(advice, wanted), **await self._quota(after if request.profile_id else wanted)}
+        facts = {**_advised(advice, wanted), **await self._check_ids(wanted)}
+        facts |= await self._quota(after if request.profile_id else wanted)
         return Plan(before, after, calls, facts)
 
     async def carry_out(self, request: ProfileRequest, plan: Plan, /, *, started: bool) -> Result:
@@ -164,12 +164,16 @@ class ConfigureProfiles:
     async def _advice(self, request: ProfileRequest) -> Recommendation | None:
         if request.queue_id is None:
             return None
-        if await self.jobs.profiles.missing("queue", [request.queue_id]):
+        load = await self.jobs.profiles.load(request.queue_id, LOOK_BACK)
+        if load is None and await self.jobs.profiles.missing("queue", [request.queue_id]):
             raise InvalidRequest([Problem("queueId", f"there is no queue {request.queue_id}", "one that exists")])
-        return recommend(await self.jobs.profiles.load(request.queue_id, LOOK_BACK), self.thresholds)
+        return recommend(load, self.thresholds)
 
-    async def _check_ids(self, wanted: Fields) -> None:
-        """All that the request names exists; what was there before it is Genesys's own affair."""
+    async def _check_ids(self, wanted: Fields) -> dict[str, Any]:
+        """All that the request names exists; what was there before it is Genesys's own affair.
+
+        As a fact: what nobody lists, so that only Genesys's answer to the write can tell.
+        """
         named: list[tuple[str, str, str, list[str]]] = [
             ("skill", "skillAssignments", ".skill.id", [one["skill"]["id"] for one in _of(wanted, "skillAssignments")]),
             ("wrap-up-code", "wrapUpCodes", ".id", [one["id"] for one in _of(wanted, "wrapUpCodes")]),
@@ -177,9 +181,12 @@ class ConfigureProfiles:
         targets = _of(wanted, "overflowRoutingTargets")
         queues = [one["target"]["id"] if one["overflowType"].upper() == "QUEUE" else "" for one in targets]
         named.append(("queue", "overflowRoutingTargets", ".target.id", queues))
-        problems = []
+        problems, unchecked = [], []
         for kind, name, inner, ids in named:
             missing = await self.jobs.profiles.missing(kind, [one for one in dict.fromkeys(ids) if one])
+            if missing is None:
+                unchecked.append(name)
+                continue
             problems += [
                 Problem(f"{name}[{at}]{inner}", f"there is no {kind} {one}", "one that exists in Genesys")
                 for at, one in enumerate(ids)
@@ -187,6 +194,7 @@ class ConfigureProfiles:
             ]
         if problems:
             raise InvalidRequest(problems)
+        return {"unchecked": unchecked} if unchecked else {}
 
     async def _quota(self, profile: Fields) -> dict[str, Any]:
         """The guide's estimate of what the licence allows. Raises `RefusedError` above it."""

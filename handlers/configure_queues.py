@@ -50,8 +50,7 @@ class ConfigureQueues:
         found = await queues.get(request.queue_id)
         before, after = self._settings(request, found)
         _check_expected(request, found, before, after)
-        await self._check_skills(request)
-        facts = await self._staffing(request, after)
+        facts = {**await self._check_skills(request), **await self._staffing(request, after)}
         if request.on_constraint == "refuse" and facts["constraints"]:
             raise RefusedError(_told(facts["constraints"]), "mend them, or say onConstraint: warn")
         calls = [] if after == before else [queues.write(found, after)]
@@ -155,10 +154,13 @@ class ConfigureQueues:
             raise InvalidRequest([Problem(name, "the queue has none yet", "say it") for name in missing])
         return before, self.jobs.queues.wanted(found, after)
 
-    async def _check_skills(self, request: QueueRequest) -> None:
+    async def _check_skills(self, request: QueueRequest) -> dict[str, Any]:
+        """As a fact: skills that nobody lists, so that only Genesys's answer to the write can tell."""
         rules = request.rules() or []
         wanted = list(dict.fromkeys([*(request.skill_ids or ()), *skills_of(rules)]))
-        unknown = set(await self.jobs.queues.unknown_skills(wanted))
+        unknown = await self.jobs.queues.unknown_skills(wanted)
+        if unknown is None:
+            return {"unchecked": wanted}
         problems = [
             Problem(place, f"no skill has the id {skill}", "the id of a skill as GET /api/v2/routing/skills lists it")
             for place, skill in _places(request, rules)
@@ -166,6 +168,7 @@ class ConfigureQueues:
         ]
         if problems:
             raise InvalidRequest(problems)
+        return {}
 
     async def _staffing(self, request: QueueRequest, after: Fields) -> dict[str, Any]:
         """Who serves the queue, and what keeps him from doing it as it is wanted (G4, step 2)."""

@@ -51,9 +51,9 @@ class ConfigureSchedules:
         write = _merged(job, request, found)
         before = dict(job.fields(found))
         after = {**before, **differing(before, request.wanted())}
-        await self._known_holidays(request, place, before)
+        unchecked = await self._known_holidays(request, place, before)
         uses = await job.uses(place, found)
-        facts = await self._facts(request, (before, after), found, uses)
+        facts = {**await self._facts(request, (before, after), found, uses), **unchecked}
         return Plan(before, after, (write,) if write else (), facts)
 
     async def carry_out(self, request: ScheduleRequest, plan: Plan, *, started: bool) -> Result:
@@ -130,19 +130,22 @@ class ConfigureSchedules:
             )
         raise InvalidRequest([problem])
 
-    async def _known_holidays(self, request: ScheduleRequest, place: Place, before: Mapping[str, Any]) -> None:
-        """By Genesys's own list, else by the settings; what the schedule names already was good enough for Genesys."""
+    async def _known_holidays(
+        self, request: ScheduleRequest, place: Place, before: Mapping[str, Any]
+    ) -> dict[str, list[str]]:
+        """By Genesys's own list, else by the settings; what the schedule names already was good enough for Genesys.
+
+        As a fact: those that neither can tell of, so that only Genesys's answer to the write can.
+        """
         wanted = request.holidays or ()
         fresh = [number for number, one in enumerate(wanted) if one not in (before.get("holidays") or ())]
         if not fresh:
-            return
+            return {}
         listed = await self.jobs.schedules.holidays(place)
+        if listed is None and not self.holidays:
+            return {"uncheckedHolidays": [wanted[number] for number in fresh]}
         known = set(self.holidays if listed is None else listed)
-        remedy = (
-            f"one of {', '.join(sorted(known))}"
-            if known
-            else "make it in Genesys, or name it in `holidays` of the settings"
-        )
+        remedy = f"one of {', '.join(sorted(known))}" if known else "make it in Genesys first"
         problems = [
             Problem(f"holidays[{number}]", f"there is no holiday {wanted[number]!r}", remedy)
             for number in fresh
@@ -150,6 +153,7 @@ class ConfigureSchedules:
         ]
         if problems:
             raise InvalidRequest(problems)
+        return {}
 
     async def _facts(
         self,

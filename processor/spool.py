@@ -8,53 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from processor.errors import FatalError, RetryableError
-from processor.eventlog import Message, Record, Topic
+from processor.eventlog import Message, Topic
 from processor.eventlog.lease import Lease
 from processor.eventlog.sqlite import SqliteLog
+from processor.spool_forward import Forwarder, Patience, Upstream
 from processor.telemetry import Metrics
-
-BATCH_BYTES = 4 * 1024 * 1024
-BATCH_RECORDS = 500
-"""Of one partition."""
 
 log = logging.getLogger("processor.spool")
 
 
-class Upstream(Protocol):
-    """The log that everything shall be in."""
-
-    async def append(self, messages: Sequence[Message]) -> None:
-        """Durable when it returns; RetryableError otherwise."""
-        ...
-
-    async def abandon(self) -> None:
-        """No append whose caller has given up is sent any more."""
-        ...
-
-    async def check(self) -> None:
-        """Raise RetryableError when an append would fail now."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds. All of it together must be less than what callers wait for their answer."""
-
-    direct: float = 1.0
-    """An append that Kafka has not taken by then goes into the spool, and all that follow."""
-    abandon: float = 1.0
-    pause: float = 0.2
-    """After Kafka has not taken what lies here; doubled each time."""
-    longest_pause: float = 2.0
+def _size(message: Message) -> int:
+    """About what it takes on the disk."""
+    headers = sum(len(name) + len(value) for name, value in message.headers.items())
+    return len(message.key) + len(message.value or b"") + headers
 
 
 class Spool:
@@ -69,13 +41,16 @@ class Spool:
         metrics: Metrics,
         now: Callable[[], datetime],
         patience: Patience,
+        most_bytes: int,
     ) -> None:
         self._upstream = upstream
         self._store = store
-        self._topic = topic
         self._metrics = metrics
-        self._now = now
         self._patience = patience
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._forwarder = Forwarder(store, topic, upstream, metrics=metrics, now=now, patience=patience)
+        metrics.spool_oldest_seconds.set_function(self._forwarder.age)
         self._direct: set[asyncio.Timeout] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self._coming = 0
@@ -100,8 +75,12 @@ class Spool:
         *,
         metrics: Metrics,
         patience: Patience | None = None,
+        most_bytes: int = 0,
     ) -> AsyncIterator[Spool]:
-        """Only records of `topic` are kept. Raises `FatalError` when another process has this file."""
+        """Only records of `topic` are kept, `most_bytes` of them at one time (0: what the disk holds).
+
+        Raises `FatalError` when another process has this file.
+        """
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             lease = Lease(file, "spool")
@@ -109,7 +88,15 @@ class Spool:
             raise FatalError(f"SPOOL={file}: each process needs a file of its own: {error}") from error
         try:
             async with SqliteLog.open(file, [Topic(topic)], partitions, now) as store:
-                spool = cls(upstream, store, topic, metrics=metrics, now=now, patience=patience or Patience())
+                spool = cls(
+                    upstream,
+                    store,
+                    topic,
+                    metrics=metrics,
+                    now=now,
+                    patience=patience or Patience(),
+                    most_bytes=most_bytes,
+                )
                 await spool._begin()
                 yield spool
         finally:
@@ -125,7 +112,10 @@ class Spool:
             await self._turned.wait()
         finally:
             self._coming -= 1
-        write = asyncio.get_running_loop().create_task(self._store.append(messages))
+        size = sum(map(_size, messages))
+        self._room(size)
+        self._weigh(size)
+        write = asyncio.get_running_loop().create_task(self._kept(messages, size))
         self._writes.add(write)
         write.add_done_callback(self._written)
         await asyncio.shield(write)  # who gives up now leaves it to be forwarded all the same
@@ -144,6 +134,7 @@ class Spool:
             self._spooling = False
             self._emptied.set()
             self._count(0)
+            self._weigh(-self._bytes)
             self._metrics.spooling.set(0)
             log.info("spool-empty")
 
@@ -164,11 +155,13 @@ class Spool:
                 log.info("upstream-down", extra={"error": str(error)})
             else:
                 return
+        self._room(1)
         await self._store.check()
 
     async def _begin(self) -> None:
-        self._count(await self._remaining())
+        self._count(await self._forwarder.remaining())
         if self._lying:
+            self._weigh(await self._store.used())
             log.warning("spool-left-over", extra={"records": self._lying})
             self._switch("records of a former process lie here")
 
@@ -213,6 +206,17 @@ class Spool:
             log.warning("producer-slow-to-leave")
         self._turned.set()
 
+    async def _kept(self, messages: Sequence[Message], size: int) -> None:
+        try:
+            await self._store.append(messages)
+        except BaseException:
+            self._weigh(-size)
+            raise
+
+    def _room(self, size: int) -> None:
+        if self._most_bytes and self._bytes + size > self._most_bytes:
+            raise RetryableError(f"the spool is full: {self._bytes} of {self._most_bytes} bytes wait for Kafka")
+
     def _written(self, write: asyncio.Task[None]) -> None:
         self._writes.discard(write)
         self._stored.set()
@@ -222,67 +226,23 @@ class Spool:
     async def _empty(self) -> bool:
         """Nothing lies here and nothing comes; waits for what is being written."""
         begun = self._begun
-        if await self._remaining():
+        if await self._forwarder.remaining():
             return False
         while self._writes:
             self._stored.clear()
             await self._stored.wait()
-        return not self._coming and begun == self._begun and not await self._remaining()
-
-    async def _remaining(self) -> int:
-        count = 0
-        for partition in range(self._store.partitions):
-            first, end = await self._store.bounds(self._topic, partition)
-            count += end - first
-        return count
+        return not self._coming and begun == self._begun and not await self._forwarder.remaining()
 
     async def _forward(self) -> None:
-        """One batch, in order within each partition; removed here once Kafka has it."""
-        records = await self._batch()
-        self._count(await self._remaining())
-        if not records:
-            await asyncio.sleep(0)
-            return
-        oldest = min(record.timestamp for record in records)
-        self._metrics.spool_oldest_seconds.set(max(0.0, (self._now() - oldest).total_seconds()))
-        await self._delivered([record.message for record in records])
-        for partition, end in {record.partition: record.offset + 1 for record in records}.items():
-            await self._removed(partition, end)
-        self._metrics.spool_forwarded.inc(len(records))
-        self._metrics.spool_oldest_seconds.set(0)
-
-    async def _batch(self) -> list[Record]:
-        records: list[Record] = []
-        size = 0
-        for partition in range(self._store.partitions):
-            first, end = await self._store.bounds(self._topic, partition)
-            async for record in self._store.read(self._topic, partition, first, min(end, first + BATCH_RECORDS)):
-                size += len(record.message.value or b"")
-                if records and size > BATCH_BYTES:
-                    return records
-                records.append(record)
-        return records
-
-    async def _delivered(self, messages: Sequence[Message]) -> None:
-        pause = self._patience.pause
-        while True:
-            try:
-                return await self._upstream.append(messages)
-            except RetryableError as error:
-                log.info("spool-waits", extra={"records": self._lying, "error": str(error)})
-            await self._upstream.abandon()
-            await asyncio.sleep(random.uniform(pause / 2, pause))
-            pause = min(pause * 2, self._patience.longest_pause)
-
-    async def _removed(self, partition: int, end: int) -> None:
-        """A disk that fails now must not end us: what is in Kafka twice has the same ids."""
-        while True:
-            try:
-                return await self._store.remove(self._topic, partition, end)
-            except RetryableError as error:
-                log.warning("spool-not-trimmed", extra={"error": str(error)})
-            await asyncio.sleep(self._patience.longest_pause)
+        self._count(await self._forwarder.remaining())
+        sent = await self._forwarder.forward()
+        self._weigh(-sum(_size(record.message) for record in sent))
+        await asyncio.sleep(0)
 
     def _count(self, lying: int) -> None:
         self._lying = lying
         self._metrics.spool_records.set(lying)
+
+    def _weigh(self, more: int) -> None:
+        self._bytes = max(0, self._bytes + more)
+        self._metrics.spool_bytes.set(self._bytes)

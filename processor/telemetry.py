@@ -59,6 +59,8 @@ class Metrics:
     spooled: Counter
     spool_forwarded: Counter
     spool_records: Gauge
+    spool_bytes: Gauge
+    spool_left_records: Gauge
     spool_oldest_seconds: Gauge
     # the engine
     records: Counter
@@ -128,6 +130,8 @@ class Metrics:
             spooled=counter("spooled_records", "Records acknowledged out of the spool."),
             spool_forwarded=counter("spool_forwarded_records", "Records that went from the spool to Kafka."),
             spool_records=gauge("spool_records", "Records that lie in the spool."),
+            spool_bytes=gauge("spool_bytes", "Bytes of the records that lie in the spool."),
+            spool_left_records=gauge("spool_left_records", "Records in a spool that a worker left who is no more."),
             spool_oldest_seconds=gauge("spool_oldest_seconds", "Age of the oldest record in the spool."),
             records=counter("records", "Records finished, by group and outcome.", "group", "outcome"),
             attempts=counter("failed_attempts", "Attempts that failed, by the error's kind.", "group", "error"),
@@ -223,58 +227,45 @@ class JsonLines(logging.Formatter):
 
 
 class Seldom(logging.Filter):
-    """What any caller can cause a line of, once for each of his records: a hundred at once, then five a second.
+    """Lines that can come without end: so many of the same words at once, then so many a second.
 
-    The next line that passes says how many were `suppressed`. Errors always pass; counts are in the metrics.
+    They are what any caller can cause with each of his records, and what a library says each time that
+    it asks a dead server. The next line that passes says how many were `suppressed`; other lines always pass.
     """
 
     EVENTS = frozenset({"dead-letter", "attempt-failed"})
+    """As warnings; the metrics count them all, and errors pass."""
+    LIBRARIES = frozenset({"aiokafka"})
     AT_ONCE, PER_SECOND = 100.0, 5.0
+    LIBRARIES_AT_ONCE, LIBRARIES_PER_SECOND = 1.0, 0.1
+    KNOWN = 200
+    """Different words; of more the oldest are forgotten."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._monotonic = monotonic
-        self._left: dict[str, tuple[float, float]] = {}
-        self._suppressed: dict[str, int] = {}
+        self._known: dict[str, tuple[float, float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is written."""
-        event = record.getMessage() if record.levelno < logging.ERROR else ""
-        if event not in self.EVENTS:
-            return True
-        now = self._monotonic()
-        left, then = self._left.get(event, (self.AT_ONCE, now))
-        left = min(self.AT_ONCE, left + (now - then) * self.PER_SECOND)
-        if left < 1:
-            self._left[event] = left, now
-            self._suppressed[event] = self._suppressed.get(event, 0) + 1
-            return False
-        self._left[event] = left - 1, now
-        if suppressed := self._suppressed.pop(event, 0):
-            record.suppressed = suppressed
-        return True
-
-
-class Sparing(logging.Filter):
-    """The same words of one room pass once in `seconds`: a library that asks a dead server says so each time."""
-
-    def __init__(self, room: str, seconds: float) -> None:
-        super().__init__()
-        self._room = room
-        self._seconds = seconds
-        self._last: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Other rooms pass."""
-        if record.name.partition(".")[0] != self._room:
-            return True
         words = record.getMessage()
-        if record.created - self._last.get(words, -self._seconds) < self._seconds:
-            return False
-        if len(self._last) >= LATER_AT_MOST:
-            self._last.clear()
-        self._last[words] = record.created
+        if record.name.partition(".")[0] in self.LIBRARIES:
+            return self._passes(record, words, self.LIBRARIES_AT_ONCE, self.LIBRARIES_PER_SECOND)
+        if record.levelno < logging.ERROR and words in self.EVENTS:
+            return self._passes(record, words, self.AT_ONCE, self.PER_SECOND)
         return True
+
+    def _passes(self, record: logging.LogRecord, words: str, at_once: float, per_second: float) -> bool:
+        now = self._monotonic()
+        left, then, suppressed = self._known.pop(words, (at_once, now, 0))
+        left = min(at_once, left + (now - then) * per_second)
+        passes = left >= 1
+        self._known[words] = (left - 1, now, 0) if passes else (left, now, suppressed + 1)
+        if len(self._known) > self.KNOWN:
+            del self._known[next(iter(self._known))]
+        if passes and suppressed:
+            record.suppressed = suppressed
+        return passes
 
 
 def configure_logging(redactor: Redactor, stream: TextIO | None = None, level: int | str = "INFO") -> None:
@@ -284,7 +275,6 @@ def configure_logging(redactor: Redactor, stream: TextIO | None = None, level: i
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines(redactor))
-    handler.addFilter(Sparing("aiokafka", 10))
     handler.addFilter(Seldom())
     root = logging.getLogger()
     for old in list(root.handlers):

@@ -12,7 +12,7 @@ import aiohttp
 import receive
 
 from onkafka.clean import CLEAN, Course, fill
-from onkafka.product import PARTITIONS, Place, Running, now, row, serving
+from onkafka.product import PARTITIONS, Place, now, row, serving
 from processor.app.topics import TOPICS
 from processor.eventlog.kafka import KafkaLog
 from processor.eventlog.kafka_connection import Connection
@@ -68,7 +68,7 @@ class Posts:
         return cuts[49], cuts[98]
 
 
-async def backlog(place: Place, records: int, first: int) -> list[dict[str, Any]]:
+async def backlog(place: Place, records: int) -> list[dict[str, Any]]:
     """`records` lie in the log when the one who does them starts; a process of its own takes the posts."""
     credentials = {"PROCESSOR_WEBHOOK_BASIC": receive.USER}
     async with (
@@ -76,7 +76,7 @@ async def backlog(place: Place, records: int, first: int) -> list[dict[str, Any]
         serving(place, "bench-receiver", ["receive"], **credentials) as receiver,
     ):
         clean = {p: (await log.bounds(CLEAN, p))[1] for p in range(PARTITIONS)}
-        await fill(log, first, records)
+        await fill(log, 0, records)
         posts, stop = Posts(receiver.ready["receiver"] + "/webhooks/genesys"), asyncio.Event()
         going = asyncio.create_task(posts.go_on(stop))
         try:
@@ -90,16 +90,16 @@ async def backlog(place: Place, records: int, first: int) -> list[dict[str, Any]
         finally:
             stop.set()
             await going
-        found = await in_order(log, clean, first, records)
-    return _rows(course, quiet, busy, found, receiver_of=records)
+        found = await in_order(log, clean)
+    return _rows(course, quiet, busy, found, records)
 
 
 def _rows(
-    course: Course, quiet: tuple[float, float], busy: tuple[float, float], found: int, *, receiver_of: int
+    course: Course, quiet: tuple[float, float], busy: tuple[float, float], found: int, records: int
 ) -> list[dict[str, Any]]:
-    if found < receiver_of:
-        raise SystemExit(f"of {receiver_of} records only {found} came out")
-    name = f"backlog-kafka of {receiver_of:,}"
+    if found < records:
+        raise SystemExit(f"of {records} records only {found} came out")
+    name = f"backlog-kafka of {records:,}"
     return [
         course.row(f"{name}, in order", GOAL),
         row(
@@ -113,7 +113,7 @@ def _rows(
     ]
 
 
-async def in_order(log: KafkaLog, clean: dict[int, int], first: int, records: int) -> int:
+async def in_order(log: KafkaLog, clean: dict[int, int]) -> int:
     """How many of the backlog are in the clean topic. Raises SystemExit when one is twice there or overtaken."""
     found = 0
     for partition, start in clean.items():
@@ -127,8 +127,5 @@ async def in_order(log: KafkaLog, clean: dict[int, int], first: int, records: in
             if number <= last.get(record.message.key, -1):
                 raise SystemExit(f"{record.message.key}: {number} came after {last[record.message.key]}")
             last[record.message.key] = number
-            found += first <= number < first + records
+            found += 1
     return found
-
-
-__all__ = ["Running", "backlog"]

@@ -101,7 +101,7 @@ def place(location: Iterable[int | str]) -> str:
 
 REMEDIES: Mapping[str, str] = {
     "missing": "say it",
-    "extra_forbidden": "leave it out, or see the fields of this kind in the README",
+    "extra_forbidden": "leave it out; docs/requests.md has the fields of this kind",
 }
 
 

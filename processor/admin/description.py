@@ -168,13 +168,17 @@ def _health() -> Json:
 BODY: Json = _problems(s413="Larger than 1 MiB.", s422="A field is wrong.")
 LOG: Json = _problems(s503="The log cannot be asked now; see Retry-After.")
 ANY: Json = {"type": "object"}
+NAMED: Json = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
 
 
 def _made(text: str) -> Json:
     """202, and LOG. Its id leads to what becomes of it."""
-    one: Json = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
-    follow = {"outcome": {"operationId": "outcome", "parameters": {"name": "$response.body#/id"}}}
-    return {"202": {**_answer(text, one), "links": follow}, **LOG}
+    return {"202": {**_answer(text, NAMED), **_link("outcome", "name", "id")}, **LOG}
+
+
+def _link(operation: str, parameter: str, place: str) -> Json:
+    """The answer holds, at this place, what another operation asks for."""
+    return {"links": {operation: {"operationId": operation, "parameters": {parameter: f"$response.body#/{place}"}}}}
 
 
 def _operations() -> Json:
@@ -182,18 +186,16 @@ def _operations() -> Json:
     queue = {**_made("Written to the log; it happens within a second."), **BODY}
     subject = _parameter("subject", "query", "Makes the search quick and complete.")
     none = _problems(s404="None of this id.")
+    again = _operation("Do it again", {"202": _answer("It is done once more.", NAMED), **none, **LOG}, name)
+    parked = {**_answer("All that are kept.", ANY), **_link("replay", "id", "deadLetters/0/id")}
     return {
         "/queues": {
             "get": _operation("Queues, what is in force, who froze them", {"200": _answer("All.", ANY), **LOG})
         },
         "/queues/{id}/freeze": {"post": _operation("The loop leaves it alone", queue, name, body=BRAKE)},
         "/queues/{id}/resume": {"post": _operation("The loop minds it again", queue, name, body=BRAKE)},
-        "/dead-letters": {
-            "get": _operation("What could not be done", {"200": _answer("All that are kept.", ANY), **LOG})
-        },
-        "/dead-letters/{id}/replay": {
-            "post": _operation("Do it again", {**_made("Asked for; it is done once more."), **none}, name)
-        },
+        "/dead-letters": {"get": _operation("What could not be done", {"200": parked, **LOG})},
+        "/dead-letters/{id}/replay": {"post": {**again, "operationId": "replay"}},
         "/events/{id}": {
             "get": _operation(
                 "Where is my event?", {"200": _answer("Fate, records, effects.", ANY), **LOG}, name, subject
@@ -213,13 +215,14 @@ def _requests(kinds: Kinds) -> Json:
         **_problems(s409="Genesys is not configured, or the id is another request's."),
     }
     text = f"A kind: {', '.join(kinds.names)}." if kinds.names else "A kind."
+    outcome = _operation(
+        "What became of it",
+        {"200": _answer("Its outcome.", ANY), **_problems(s404="None of this id."), **LOG},
+        _parameter("name", text="The id of a request."),
+    )
     paths: Json = {
         "/requests/{name}": {
-            "get": _operation(
-                "What became of it",
-                {"200": _answer("Its outcome.", ANY), **_problems(s404="None of this id."), **LOG},
-                _parameter("name", text="The id of a request."),
-            ),
+            "get": {**outcome, "operationId": "outcome"},
             "post": _operation(
                 "Ask for a change in Genesys",
                 {**answers, **_problems(s404="No such kind.")},

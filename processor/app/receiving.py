@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 
 from handlers.normalise.envelopes import envelopes
 from processor.admin import is_loopback
@@ -22,7 +24,9 @@ from processor.eventlog.kafka import KafkaLog
 from processor.receiver import Append, Limits, Receiver
 from processor.settings import Settings, SettingsError
 from processor.signatures import Verifier
-from processor.spool import Patience, Spool
+from processor.spool import Spool
+from processor.spool_forward import Patience
+from processor.spool_left import adopt, left_over, spool_of
 from processor.telemetry import Metrics
 from processor.web.callers import Proxies
 from processor.web.listener import Tls, Where, listening, runner_of
@@ -42,17 +46,24 @@ class Receiving:
 
 @asynccontextmanager
 async def receiving(
-    settings: Settings, event_log: EventLog, metrics: Metrics, signals: Signals, *, worker: int | None = None
+    settings: Settings,
+    event_log: EventLog,
+    metrics: Metrics,
+    signals: Signals,
+    *,
+    worker: int | None = None,
+    workers: int = 1,
 ) -> AsyncIterator[Receiving]:
     """At the end: what is in flight is answered, then the spool is emptied, unless a second signal comes.
 
-    `worker`: its number among several that share one port; each has a spool of its own.
+    `worker`: its number among `workers` that share one port. Each has a spool of its own; the first
+    also sends what lies in those of former ones.
     """
     verifier = verifier_of(settings)
     feeds = Feeds(settings.calendar_secret.get_secret_value()) if settings.calendar_secret else None
     if feeds:
         await _load(feeds, event_log)
-    async with _spool(settings, event_log, metrics, signals, worker) as spool:
+    async with _spool(settings, event_log, metrics, signals, worker=worker, workers=workers) as spool:
         append = spool.append if spool else event_log.append
         receiver = _receiver(settings, append, verifier, metrics, feeds)
         where = _where(settings, shared=worker is not None)
@@ -74,23 +85,48 @@ async def _load(feeds: Feeds, event_log: EventLog) -> None:
 
 @asynccontextmanager
 async def _spool(
-    settings: Settings, event_log: EventLog, metrics: Metrics, signals: Signals, worker: int | None
+    settings: Settings, event_log: EventLog, metrics: Metrics, signals: Signals, *, worker: int | None, workers: int
 ) -> AsyncIterator[Spool | None]:
     if not settings.spool or not isinstance(event_log, KafkaLog | AwaitedLog):
         yield None
         return
     file = file_of(settings.spool)
-    if worker is not None:
-        file = file.with_name(f"{file.stem}-{worker}{file.suffix}")
     patience = Patience(direct=min(1.0, settings.ack_deadline_seconds / 3), abandon=settings.ack_deadline_seconds / 3)
-    where = Spool.open(file, event_log, RAW, event_log.partitions, utc_now, metrics=metrics, patience=patience)
+    send = partial(
+        adopt,
+        upstream=event_log,
+        topic=RAW,
+        partitions=event_log.partitions,
+        now=utc_now,
+        metrics=metrics,
+        patience=patience,
+    )
+    where = Spool.open(
+        spool_of(file, worker),
+        event_log,
+        RAW,
+        event_log.partitions,
+        utc_now,
+        metrics=metrics,
+        patience=patience,
+        most_bytes=settings.spool_max_bytes,
+    )
     async with where as spool, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(spool.run(), name="spool")
+        running = [tasks.create_task(spool.run(), name="spool")]
+        if worker in (None, 1):
+            running.append(tasks.create_task(_adopt_all(left_over(file, workers), send), name="left-spools"))
         try:
             yield spool
             await _left_empty(spool, signals)
         finally:
-            running.cancel()
+            for task in running:
+                task.cancel()
+
+
+async def _adopt_all(files: Sequence[Path], send: Callable[[Path], Awaitable[None]]) -> None:
+    """One after the other; what is left at the end waits for the next start."""
+    for file in files:
+        await send(file)
 
 
 async def _left_empty(spool: Spool, signals: Signals) -> None:

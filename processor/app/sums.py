@@ -12,6 +12,8 @@ KEPT = ("counter", "histogram")
 """Kinds that never go back, not even when the process that counted has ended."""
 LEAST = ("process_start_time_seconds", "process_max_fds", "python_info")
 """Of these the least value counts, as of everything that says since when."""
+MOST = "_seconds"
+"""Of gauges that end so the greatest value counts: how old the oldest is, how long the slowest waits."""
 
 Families = list[list[Any]]
 """[name, documentation, kind, [[sample, labels, value], …]] for each metric: JSON on its way between processes."""
@@ -57,6 +59,8 @@ def _summed(parts: Iterable[Families]) -> Iterator[Metric]:
                     found[key] = value
                 elif sample in LEAST or sample.endswith("_created"):
                     found[key] = min(found[key], value)
+                elif kind == "gauge" and sample.endswith(MOST):
+                    found[key] = max(found[key], value)
                 else:
                     found[key] += value
     for name, (documentation, kind) in heads.items():

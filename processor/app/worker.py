@@ -29,14 +29,14 @@ from processor.telemetry import Metrics, configure_logging
 CHECK_SECONDS = 2.0
 
 
-async def work(settings: Settings, number: int) -> None:
+async def work(settings: Settings, number: int, workers: int) -> None:
     """Until SIGTERM, or the end of stdin. Ctrl-C is the parent's: it tells us."""
     configure_logging(redactor(settings))
     metrics = Metrics.build()
     signals = Signals((signal.SIGTERM,))
     async with (
         _log(settings, metrics) as event_log,
-        receiving(settings, event_log, metrics, signals, worker=number) as receiver,
+        receiving(settings, event_log, metrics, signals, worker=number, workers=workers) as receiver,
     ):
         _say({"event": "ready", "receiver": receiver.address})
         listening = asyncio.create_task(_listen(receiver, metrics, signals))
@@ -86,13 +86,14 @@ def main() -> int:
     """Started by `processor.app.workers` only."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("number", type=int)
+    parser.add_argument("workers", type=int)
     parser.add_argument("port", type=int)
     parser.add_argument("--insecure-no-auth", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         settings = load(insecure_no_auth=options.insecure_no_auth or None, receiver_port=options.port)
-        asyncio.run(work(settings, options.number))
+        asyncio.run(work(settings, options.number, options.workers))
     except* ProcessorError as errors:
         print(f"worker {options.number}: {errors.exceptions[0]}", file=sys.stderr)  # noqa: T201 - as the CLI does
         return_code = 1

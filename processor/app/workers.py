@@ -128,7 +128,7 @@ class Crew:
 
     async def _run(self, worker: Worker) -> int:
         more = ("--insecure-no-auth",) if self._settings.insecure_no_auth else ()
-        words = (str(worker.number), str(self._port), *more)
+        words = (str(worker.number), str(len(self.workers)), str(self._port), *more)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "processor.app.worker", *words), stdin=PIPE, stdout=PIPE, limit=LINE_BYTES
         )

@@ -63,9 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="genesys-processor",
         description="Genesys Cloud events into a log, out to WFM systems and calendars, and back into the queues.",
-        epilog="Settings come from the environment, prefix PROCESSOR_: see docs/configuration.md and `check`.",
+        epilog="Settings come from the environment, prefix PROCESSOR_: see docs/configuration.md and `check`. "
+        "Exit codes: 0 done, 1 failed, 2 usage or settings, 3 input not valid, 4 refused because of a conflict, "
+        "5 not permitted, 6 far side unreachable.",
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(
+        title="commands, each with a --help of its own", dest="command", metavar="COMMAND", required=True
+    )
     words = sys.argv[1:] if arguments is None else arguments
     for name in words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS:
         import_module(f"processor.cli.{name.replace('-', '_')}").add(subparsers)

@@ -28,7 +28,9 @@ SETTLE_SECONDS = 30.0
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("demo", help="see it all work on this machine", description=__doc__)
-    parser.add_argument("--seconds", type=float, help="stop after so long, and report (default: until Ctrl-C)")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="stop after so long, and report (default: until Ctrl-C)"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report there as JSON")
     parser.add_argument("--seed", type=int, default=1, help="the same seed, the same day")
     parser.add_argument(

@@ -21,7 +21,9 @@ LOOK_SECONDS = 0.5
 
 def add(subparsers: Any) -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("kafka", help="a real Apache Kafka on this machine", description=__doc__)
+    parser = subparsers.add_parser(
+        "kafka", help="a real Apache Kafka on this machine, to try things on", description=__doc__
+    )
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="how many (default: 1)")
     parser.add_argument(
         "--port", type=int, default=9092, help="of the first node, the others follow (default: 9092; 0: free ones)"

@@ -14,7 +14,7 @@ from processor.settings import load
 
 def add(subparsers: Any) -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("log", help="look after the embedded log", description=__doc__)
+    parser = subparsers.add_parser("log", help="copy the embedded log while it runs", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     backup = actions.add_parser("backup", help="copy the log while it runs; the copy opens like the log")
     backup.add_argument("file", type=Path, help="a file that does not exist yet")

@@ -12,7 +12,9 @@ from processor.settings import load
 
 def add(subparsers: Any) -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("reconcile", help="compare everything with Genesys", description=__doc__)
+    parser = subparsers.add_parser(
+        "reconcile", help="ask Genesys for everything again, mend what differs", description=__doc__
+    )
     parser.add_argument("--once", action="store_true", required=True, help="now, once (a server does it every hour)")
     parser.set_defaults(run=_run)
 

@@ -13,7 +13,7 @@ from processor.settings import load
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser(
-        "register", help="our receiver as Genesys's target (needs PUBLIC_URL)", description=__doc__
+        "register", help="make our receiver Genesys's target (needs PUBLIC_URL)", description=__doc__
     )
     parser.add_argument(
         "--print",

@@ -15,11 +15,21 @@ from processor.settings import load
 
 def add(subparsers: Any) -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("report", help="what is there, and how it does", description=__doc__)
+    parser = subparsers.add_parser(
+        "report", help="hours, profiles, queues, campaigns, presence: how they do", description=__doc__
+    )
     parser.add_argument("kind", choices=list(REPORTS), help="about what")
     parser.add_argument("id", metavar="ID", help="its id in Genesys; of a schedule in the guide dialect GROUP/SCHEDULE")
-    parser.add_argument("--days", type=int, default=7, choices=range(1, 32), metavar="N", help="look back so far (7)")
-    parser.add_argument("--queue", action="append", default=[], metavar="ID", help="compare with this queue's contacts")
+    parser.add_argument(
+        "--days", type=int, default=7, choices=range(1, 32), metavar="N", help="look back so many days (default: 7)"
+    )
+    parser.add_argument(
+        "--queue",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="schedule, profile: the queue whose contacts to compare with; may be given several times",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     parser.set_defaults(run=_run)
 

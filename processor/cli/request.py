@@ -27,15 +27,21 @@ def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser(
         "request",
-        help="ask for changes in Genesys",
+        help="change something in Genesys: files in, outcomes out",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="exit: 0 done (or handed in), 1 failed or unknown, 3 not valid, 4 conflict, 5 refused, 6 unreachable",
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="YAML or JSON: one request or a list")
-    parser.add_argument("--undo", metavar="ID", help="the reverse of a request that was carried out")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="YAML or JSON, one request or a list: see docs/requests.md and examples/requests",
+    )
+    parser.add_argument("--undo", metavar="ID", help="take back what this request did, unless it was changed since")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--wait", action="store_true", help="wait for the outcomes")
+    how.add_argument("--wait", action="store_true", help="hand in, and wait for the outcomes")
     how.add_argument("--now", action="store_true", help="carry them out here, without log or server")
     how.add_argument("--dry-run", action="store_true", help="show the difference and the exact calls, write nothing")
     parser.add_argument("--documentation", action="store_true", help="print docs/requests.md")

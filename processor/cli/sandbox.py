@@ -15,12 +15,22 @@ from sandbox.run import run
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("sandbox", help="a contact centre to try things on", description=__doc__)
-    parser.add_argument("--port", type=int, default=8090, help="of the Genesys stand-in (0: a free one)")
-    parser.add_argument("--wfm-port", type=int, default=8091, help="of the WFM stand-in (0: a free one)")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed, the same day")
-    parser.add_argument("--speed", type=float, default=1.0, help="seconds of its clock in a real one, until it is now")
-    parser.add_argument("--catch-up", type=float, default=60.0, help="real seconds until a fast clock shows now")
-    parser.add_argument("--target", metavar="URL", help="where the floor posts its events")
+    parser.add_argument("--port", type=int, default=8090, metavar="N", help="of Genesys (default: 8090; 0: a free one)")
+    parser.add_argument(
+        "--wfm-port", type=int, default=8091, metavar="N", help="of the WFM system (default: 8091; 0: a free one)"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same day")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="how fast its clock runs until it shows now (default: 1)"
+    )
+    parser.add_argument(
+        "--catch-up", type=float, default=60.0, metavar="S", help="seconds until a fast clock shows now (default: 60)"
+    )
+    parser.add_argument(
+        "--target",
+        metavar="URL",
+        help="where events are posted; proved by WEBHOOK_BASIC or WEBHOOK_API_KEY of the settings",
+    )
     parser.add_argument("--dialect", choices=("platform", "guide"), help="of its API (default: the setting's)")
     parser.add_argument("--quiet-floor", action="store_true", help="answer requests, make no events")
     parser.set_defaults(run=lambda options: asyncio.run(_sandbox(options)))

@@ -14,17 +14,25 @@ from processor.app.serving import serve
 from processor.errors import FatalError
 from processor.settings import Settings, SettingsError, load
 
+ROLES = (
+    "Roles: receive takes callbacks; normalise makes the clean topics; look-up asks Genesys; sync pushes to WFM "
+    "systems and calendars; loop minds the queues; requests carries out what people ask for. On Kafka each may have "
+    "several processes."
+)
+
 
 def add(subparsers: Any) -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("serve", help="run the product", description=__doc__)
+    parser = subparsers.add_parser("serve", help="run the product", description=__doc__, epilog=ROLES)
     parser.add_argument(
         "--role",
         action="append",
         choices=[str(role) for role in Role],
-        help="what this process does (default: all); may be given several times",
+        help="what this process does, see below (default: all); may be given several times",
     )
-    parser.add_argument("--workers", type=int, default=1, help="receivers on one port; more than 1 needs Kafka")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="receivers on one port (default: 1); more need Kafka"
+    )
     parser.add_argument(
         "--source",
         choices=("webhook", "channel"),

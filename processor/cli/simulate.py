@@ -18,7 +18,7 @@ from processor.app.simulating import predict
 
 def add(subparsers: Any) -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("simulate", help="play a queue's rules through", description=__doc__)
+    parser = subparsers.add_parser("simulate", help="who gets which contact under a queue's rules", description=__doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="see examples/simulation.yaml")
     parser.add_argument("--svg", type=Path, metavar="OUT", help="write the distribution as a picture here")
     parser.add_argument("--png", type=Path, metavar="OUT", help="the same as PNG")
@@ -26,7 +26,7 @@ def add(subparsers: Any) -> None:
     form.add_argument(
         "--json", action="store_true", help="print JSON: routed, unrouted, capacityExceeded, distribution"
     )
-    form.add_argument("--table", action="store_true", help="print the table, also where nobody looks")
+    form.add_argument("--table", action="store_true", help="print the table, also into a file or pipe")
     parser.set_defaults(run=_run)
 
 

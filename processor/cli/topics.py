@@ -22,7 +22,9 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("topics", help="create or check the topics", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when something differs")
     parser.add_argument(
-        "--strimzi", metavar="CLUSTER", help="touch nothing; print them as KafkaTopic resources of this cluster"
+        "--strimzi",
+        metavar="CLUSTER",
+        help="touch nothing; print them as Strimzi's KafkaTopic resources for this cluster",
     )
     parser.set_defaults(run=_run)
 

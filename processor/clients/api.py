@@ -1,6 +1,6 @@
 """One request to a far side: credentials, timeout, pace, and its answer's status turned into an error.
 
-The only place where HTTP statuses are read. What callers see:
+Here and in `refusals.py` alone HTTP statuses are read. What callers see:
 
     2xx                        Reply
     304                        NotModified (RefusedError)
@@ -35,6 +35,7 @@ from processor.clients.authorise import Anonymous, Authoriser
 from processor.clients.breaker import Breaker, BreakerPolicy, Unreachable
 from processor.clients.pace import Pace, Time
 from processor.clients.proxies import Proxies
+from processor.clients.refusals import refusal, why
 from processor.clients.replies import (
     Forbidden,
     NotAllowed,
@@ -46,11 +47,9 @@ from processor.clients.replies import (
     Reply,
     Unauthorised,
     allowance,
-    missing_permission,
     retry_after,
-    saying,
 )
-from processor.errors import ConflictError, FarSideDown, ProcessorError, RefusedError, RetryableError
+from processor.errors import FarSideDown, ProcessorError, RefusedError, RetryableError
 
 __all__ = [
     "Api",
@@ -224,7 +223,7 @@ class Api:
             async with asyncio.timeout(timeout):
                 return await self._session.ws_connect(url, proxy=self._proxies.to(url), max_msg_size=MOST_FRAME_BYTES)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unreachable(f"{self.name}: no socket at {url.host}: {type(error).__name__}") from error
+            raise Unreachable(f"{self.name}: no socket at {url.host}:{url.port}: {why(error)}") from error
 
     def _may_call(self, url: URL) -> bool:
         within = bool(self._region) and url.scheme == "https" and (url.host or "").endswith(self._region)
@@ -251,7 +250,7 @@ class Api:
 
     def _refusal(self, call: _Call, reply: Reply, credentials: Mapping[str, str]) -> ProcessorError:
         secrets = (*credentials.values(), call.headers.get("Authorization", ""))
-        return _refusal(f"{self.name}: {call.method} {call.url.path}", reply, secrets)
+        return refusal(f"{self.name}: {call.method} {call.url.path}", reply, secrets)
 
     async def _exchange(self, call: _Call, credentials: Mapping[str, str]) -> Reply:
         async with self._room:
@@ -284,11 +283,10 @@ class Api:
                 took = timedelta(seconds=self._time.monotonic() - started)
                 return Reply(answer.status, headers, body, self._tell_time(left, took, headers))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            # the text of some aiohttp errors holds the whole URL; the kind and the host are enough
-            what = "did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__
             sent = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
             way = f" through the proxy {proxy.host}:{proxy.port}" if proxy else ""
-            raise Unreachable(f"{self.name}: {call.method} {call.url.host}{way}: {what}", sent=sent) from error
+            where = f"{call.url.host}:{call.url.port}{way}"
+            raise Unreachable(f"{self.name}: {call.method} {where}: {why(error)}", sent=sent) from error
         finally:
             self._observe(self.name, status, self._time.monotonic() - started)
 
@@ -324,21 +322,3 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, RetryableError) else None
     return asked.total_seconds() if asked else tenacity.wait_random_exponential(multiplier=0.2, max=2)(state)
-
-
-def _refusal(what: str, reply: Reply, secrets: Collection[str]) -> ProcessorError:
-    """The error that says what happens next."""
-    status = reply.status
-    text = f"{what} answered {status}: {saying(reply, secrets)}"
-    if status >= 500:
-        return Unreachable(text, retry_after(reply))
-    if status in (408, 425, 429):
-        return RetryableError(text, retry_after(reply) or timedelta(seconds=1))
-    if status in (401, 407):
-        return Unauthorised(f"{text}; the credentials are refused: check them", timedelta(seconds=30))
-    if status == 403:
-        return Forbidden(text, missing_permission(reply))
-    if status in (409, 412):
-        return (ConflictError if status == 409 else PreconditionFailed)(text, found=reply)
-    kinds = {304: NotModified, 404: NotFound, 405: NotAllowed, 410: NotFound}
-    return kinds.get(status, Redirected if status < 400 else Rejected)(text)

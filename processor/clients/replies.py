@@ -34,7 +34,11 @@ class Forbidden(RefusedError):
 
 
 class NotFound(RefusedError):
-    """404 or 410: it is not there, or not for us."""
+    """404 or 410: it is not there, or not for us. `said`: the answer's own words, without its address."""
+
+    def __init__(self, message: str, remedy: str | None = None, *, said: str = "") -> None:
+        super().__init__(message, remedy)
+        self.said = said
 
 
 class NotAllowed(RefusedError):
@@ -133,15 +137,20 @@ def saying(reply: Reply, secrets: Iterable[str]) -> str:
     return f"{words} (ININ-Correlation-Id {correlation})" if correlation else words
 
 
+PERMISSION = r"(?<![\w:/])[a-zA-Z][a-zA-Z-]*(?::[a-zA-Z*][a-zA-Z-]*){1,3}(?![\w:/])"
+"""`routing:queue:edit`, `schedule:write`, as they stand in a sentence."""
+
+
 def missing_permission(reply: Reply) -> str:
     """What a person should grant, as the 403's body names it."""
     body = _body(reply)
     named = body.get("missingPermissions") or (body.get("messageParams") or {}).get("permissions")
     if isinstance(named, list):
         named = ", ".join(map(str, named))
-    words = str(body.get("message") or "")
-    if not named and (found := re.search(r"(?:\[|\(s\): )([a-zA-Z]+:[^\]]*)", words)):
-        named = found[1].strip(" .")
-    return (
-        f"grant the permission {named} to the client's role" if named else "check the permissions of these credentials"
-    )
+    if not named:
+        words = " ".join(str(body.get(name) or "") for name in ("message", "error_description"))
+        named = ", ".join(dict.fromkeys(re.findall(PERMISSION, words)))
+    where = "Genesys's administration, OAuth clients"
+    if not named:
+        return f"check what roles or scopes these credentials have: {where}"
+    return f"grant the permission {named} to the client, by a role or a scope: {where}"

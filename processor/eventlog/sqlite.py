@@ -163,6 +163,10 @@ class SqliteLog(EventLog):
         removed = await compaction.run(self._topics, now)
         return removed + (await compaction.shrink(self._topics, now, most_bytes) if most_bytes else 0)
 
+    async def used(self) -> int:
+        """Bytes of the file that hold something."""
+        return await Compaction(self._commits, self._reader, self._metrics).used()
+
     async def remove(self, topic: str, partition: int, end: int) -> None:
         """Remove the partition's records before `end`, all at once: it begins there then."""
         slot = self._commits.slot(topic, partition)

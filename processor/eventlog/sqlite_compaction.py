@@ -138,6 +138,10 @@ class Compaction:
             position = (entries[-1][0] & OFFSET_MASK) + 1
         return removed
 
+    async def used(self) -> int:
+        """Bytes of the file that hold something."""
+        return await self._reader.ask(_used)
+
     def _end(self, slot: int) -> int:
         return self._commits.ends(slot)[1]
 

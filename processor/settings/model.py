@@ -38,6 +38,8 @@ class Settings(BaseModel):
     """When the embedded log holds more, its oldest records go early, down to the last 25 hours; 0 sets no limit."""
     spool: str | None = None
     """`sqlite:///FILE`: keeps accepted events while Kafka does not take them (Kafka only)."""
+    spool_max_bytes: int = Field(default=0, ge=0)
+    """When a process's spool holds more, its posts are answered 503 until Kafka has taken some; 0 sets no limit."""
 
     receiver_host: str = "127.0.0.1"
     """Address on which callbacks are received."""
@@ -170,10 +172,6 @@ class Settings(BaseModel):
     def _belongs_together(self) -> Self:
         if not self.log.startswith(("sqlite:///", "kafka://")):
             raise ValueError("LOG must be sqlite:///FILE or kafka://host:port[,host:port]")
-        if self.spool and not self.log.startswith("kafka://"):
-            raise ValueError("SPOOL is for LOG=kafka://… only; the embedded log needs none")
-        if self.spool and not self.spool.startswith("sqlite:///"):
-            raise ValueError("SPOOL must be sqlite:///FILE")
         if bool(self.receiver_tls_cert) != bool(self.receiver_tls_key):
             raise ValueError("RECEIVER_TLS_CERT and RECEIVER_TLS_KEY go together")
         if self.genesys_client_id and not self.genesys_client_secret:
@@ -188,6 +186,18 @@ class Settings(BaseModel):
             raise ValueError(f"destinations: {reserved.pop()!r} is a name of our own, choose another")
         if self.loop_mode == "act" and not self.loop_queues:
             raise ValueError("LOOP_MODE=act needs LOOP_QUEUES: say which queues the loop may touch")
+        return self
+
+    @model_validator(mode="after")
+    def _spools(self) -> Self:
+        if self.spool and not self.log.startswith("kafka://"):
+            raise ValueError("SPOOL is for LOG=kafka://… only; the embedded log needs none")
+        if self.spool and not self.spool.startswith("sqlite:///"):
+            raise ValueError("SPOOL must be sqlite:///FILE")
+        if self.spool_max_bytes and not self.spool:
+            raise ValueError("SPOOL_MAX_BYTES needs SPOOL")
+        if 0 < self.spool_max_bytes < self.receiver_max_bytes:
+            raise ValueError("SPOOL_MAX_BYTES is less than one delivery may have (RECEIVER_MAX_BYTES)")
         return self
 
     @model_validator(mode="after")

@@ -86,10 +86,25 @@ async def test_a_new_installation_fills_itself_from_nothing() -> None:
     assert any(body["shifts"] for body in (a.body for a in found["shifts"]))
     assert {body["queueId"] for body in (a.body for a in found["volume"])} == {queue.id for queue in QUEUES}
     assert counts["GET /api/v2/organizations/me 200"] == 1
-    single = sum(
-        n for name, n in counts.items() if "agentschedules/search" in name or name.startswith("GET /api/v2/users ")
-    )
-    assert single < 2 * len(world.agents)
+
+
+async def test_agents_who_are_looked_at_together_share_their_requests() -> None:
+    async with office(most_on_page=1000) as there:
+        agents, platform = list(there.sandbox.world.agents), there.genesys
+        assert isinstance(platform, Platform)
+
+        async def all_have_asked(_: float) -> None:
+            """The moment for which the first who asks waits, however long the others take to come."""
+            while len(platform._presences._gather._waiting) < len(agents):  # noqa: ASYNC110 - they tell no Event of ours
+                await asyncio.sleep(0)
+
+        platform._presences._gather._sleep = all_have_asked
+        async with asyncio.TaskGroup() as tasks:
+            for agent in agents:
+                tasks.create_task(look(there, "presence", f"agent/{agent}"))
+        counts = there.sandbox.guard.counts
+    asked = {name: count for name, count in counts.items() if name.startswith("GET /api/v2/users")}
+    assert asked == {"GET /api/v2/users 200": 1}
 
 
 async def test_every_request_is_one_that_the_official_api_knows(shared: Path) -> None:

@@ -21,7 +21,12 @@ from processor.errors import FarSideDown, FatalError, PoisonError, RetryableErro
 from tests.unit.farside import Asked, Clock, FarSide, far_side, said
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-NOW = datetime.now(UTC)  # the oracle compares with its own clock
+NOW = datetime(2026, 3, 9, 14, tzinfo=UTC)
+
+
+def now() -> datetime:
+    """The oracle compares the time of signing with its own clock."""
+    return datetime.now(UTC)
 
 
 def event(number: int) -> PushEvent:
@@ -67,7 +72,7 @@ class Stage:
         self.session = open_session()
         side = await self.side.__aenter__()
         api = Api("wfm", side.url, await self.session.__aenter__(), policy=self.policy, clocks=self.clock.time())
-        return Wfm(api, self.secret, lambda: NOW, most=10, sleep=self.clock.sleep), side, self.far
+        return Wfm(api, self.secret, now, most=10, sleep=self.clock.sleep), side, self.far
 
     async def __aexit__(self, *error: object) -> None:
         await self.session.close()
@@ -188,7 +193,7 @@ async def test_without_a_secret_nothing_is_signed():
 async def test_a_secret_that_is_none_stops_the_start():
     async with open_session() as session:
         with pytest.raises(FatalError) as caught:
-            Wfm(Api("wfm", "http://127.0.0.1:9", session), "hunter2!", lambda: NOW)
+            Wfm(Api("wfm", "http://127.0.0.1:9", session), "hunter2!", now)
         assert "hunter2" not in str(caught.value)
 
 
@@ -222,7 +227,7 @@ async def test_a_created_schedule_is_told_in_the_guides_words():
 
 async def test_people_get_the_shape_of_events_at_their_own_address():
     async with Stage() as (_, side, __), open_session() as session:
-        people = Wfm(Api("people", f"{side.url}/hook", session), None, lambda: NOW, events_path="")
+        people = Wfm(Api("people", f"{side.url}/hook", session), None, now, events_path="")
         made = CampaignUpdated(id="c1", time=NOW, subject="campaign/k", campaign_id="k")
         await people.push(PushEvent.of(made, {"headline": "look"}))
         assert side.asked[0].path == "/hook"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -18,6 +18,12 @@ async def tightened(sandbox):
         return target(sandbox) < 60
 
     await eventually(look)
+
+
+async def changes(product):
+    """What was carried out in Genesys."""
+    outcomes = [record["value"] for record in await product.topic("outcomes")]
+    return [one for one in outcomes if one["kind"].startswith("queue-") and one["status"] == "done"]
 
 
 async def test_a_queue_is_defended_and_given_back_and_a_restart_forgets_nothing(tmp_path):
@@ -49,6 +55,8 @@ async def test_the_brake_holds_over_a_restart_until_it_is_released_and_the_basel
     async with centre(tmp_path) as (sandbox, product):
         await on_until(sandbox, product, "adjust")
         await tightened(sandbox)
+        await product.at_rest()
+        before_the_freeze = len(await changes(product))
         done = await product.command("queues", "freeze", "email support", "--reason", "training day")
         assert (done.code, done.out) == (0, f"{EMAIL.id}  freeze requested\n")
 
@@ -56,9 +64,6 @@ async def test_the_brake_holds_over_a_restart_until_it_is_released_and_the_basel
             return [one for one in await decisions(product) if one["action"] == "frozen"]
 
         (decision,) = await eventually(frozen)
-        (request,) = await product.topic("requests")
-        waited = datetime.fromisoformat(decision["appended"]) - datetime.fromisoformat(request["timestamp"])
-        assert waited.total_seconds() < 5, "half a second on a quiet machine"
         assert "training day" in decision["reason"]
         await product.restart()
         count = len(await decisions(product))
@@ -66,6 +71,7 @@ async def test_the_brake_holds_over_a_restart_until_it_is_released_and_the_basel
             before = len(await product.topic("volume"))
             await _minutes_pass(sandbox, product, 10, before)
         assert len(await decisions(product)) == count
+        assert len(await changes(product)) == before_the_freeze
         (email,) = [queue for queue in (await product.ask("/queues"))["queues"] if queue["queueId"] == EMAIL.id]
         assert email["frozen"]["reason"] == "training day"
         assert "frozen by" in (await product.command("queues", "list")).out

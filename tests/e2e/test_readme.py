@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -31,24 +32,25 @@ for _ in range(30):
 """For a machine without it."""
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def two_free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
-def run(script: str, folder: Path, ports: tuple[int, int]) -> str:
+def run(script: str, folder: Path) -> str:
     commands = folder / "bin"
     commands.mkdir()
     console = commands / "genesys-processor"
     console.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m processor "$@"\n')
     console.chmod(0o755)
-    receiver, admin = ports
+    receiver, admin, genesys, wfm = free_ports(4)
     environment = {
         **os.environ,
         "PATH": f"{commands}:{os.environ['PATH']}",
@@ -57,7 +59,8 @@ def run(script: str, folder: Path, ports: tuple[int, int]) -> str:
         "PROCESSOR_ADMIN_PORT": str(admin),
     }
     guard = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
-    script = script.replace("127.0.0.1:8081", f"127.0.0.1:{admin}")
+    script = script.replace("127.0.0.1:8081", f"127.0.0.1:{admin}").replace("127.0.0.1:8090", f"127.0.0.1:{genesys}")
+    script = script.replace("processor sandbox", f"processor sandbox --port {genesys} --wfm-port {wfm}")
     whole = guard + ("" if shutil.which("curl") else CURL) + script
     done = subprocess.run(
         ["bash", "-c", whole], cwd=folder, env=environment, capture_output=True, text=True, timeout=150, check=False
@@ -72,7 +75,7 @@ def test_the_walk_by_hand_runs_as_it_stands(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     script = "\n".join(blocks("sh"))
     document = "curl -s http://127.0.0.1:8081/asyncapi.json > asyncapi.json\n"
-    out = run(script.replace("kill %1", f"{document}kill %1"), tmp_path, two_free_ports())
+    out = run(script.replace("kill %1", f"{document}kill %1", 1), tmp_path)
     ready = orjson.loads((tmp_path / "ready.json").read_bytes())
     assert ready["event"] == "ready"
     assert ready["receiver"].startswith("http://127.0.0.1:")
@@ -86,6 +89,14 @@ def test_the_walk_by_hand_runs_as_it_stands(tmp_path: Path) -> None:
     assert '"fate":"duplicate"' in out
     assert "normalise.genesys.raw." in out, "the nonsense is parked"
     assert (tmp_path / "try" / "copy.db").stat().st_size > 0
+    assert "would: change" in out, "tried dry"
+    assert '"status":"done"' in out, "carried out"
+    assert "totalWeeklyHours: 45" in out, "and reported"
+    assert "capacity exceeded" in out
+    assert (tmp_path / "try" / "routing.svg").read_text().startswith("<svg")
+    template = yaml.safe_load((tmp_path / "try" / "genesys.yaml").read_text())
+    assert template["Resources"]["Destination"]["Properties"]["InvocationEndpoint"].startswith("https://events.")
+    assert "change-me" not in out + (tmp_path / "try" / "genesys.yaml").read_text()
 
 
 def test_every_command_that_a_page_names_exists() -> None:
@@ -110,14 +121,14 @@ def test_every_make_target_named_exists() -> None:
 
 
 def test_the_settings_file_is_one(tmp_path: Path) -> None:
-    (text,) = blocks("yaml")
+    (text,) = blocks("yaml", (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8"))
     Settings.model_validate(yaml.safe_load(text))
 
 
 @pytest.mark.parametrize("language", ["json"])
 def test_the_records_shown_have_only_fields_of_their_topics(language: str) -> None:
     schemas = orjson.loads((ROOT / "docs" / "asyncapi.json").read_bytes())
-    (text,) = blocks(language)
+    (text,) = blocks(language, (ROOT / "docs" / "wfm.md").read_text(encoding="utf-8"))
     records = [orjson.loads(part) for part in re.split(r"\n(?=\{)", text.strip())]
     assert len(records) >= 4
     for record in records:

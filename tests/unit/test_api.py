@@ -86,12 +86,14 @@ async def test_a_missing_permission_is_named_however_the_body_names_it() -> None
         {"message": "You are missing the following permission(s): routing:queue:edit"},
         {"message": "You must have at least one of the following permissions assigned: [routing:queue:edit]"},
         {"message": "No.", "messageParams": {"permissions": "routing:queue:edit"}},
+        {"message": "Missing required scope: routing:queue:edit"},
+        {"error": "insufficient_scope", "error_description": "routing:queue:edit is needed, see https://x.example:80/y"},
     ]
     for body in bodies:
         async with api_to(script(said(403, body))) as (api, _):
             with pytest.raises(Forbidden) as raised:
                 await api.request("GET", "/x")
-        assert raised.value.remedy == "grant the permission routing:queue:edit to the client's role"
+        assert str(raised.value.remedy).startswith("grant the permission routing:queue:edit to the client")
 
 
 async def test_an_error_names_the_correlation_id_and_never_a_secret() -> None:
@@ -173,9 +175,37 @@ async def test_nobody_there() -> None:
     clock = Clock()
     async with open_session() as session:
         api = Api("wfm", url, session, clocks=clock.time(), policy=ApiPolicy(attempts=3))
-        with pytest.raises(Unreachable, match=r"wfm: POST 127\.0\.0\.1: ClientConnector"):
+        with pytest.raises(Unreachable, match=r"wfm: POST 127\.0\.0\.1:\d+: connection refused$"):
             await api.request("POST", "/events", json={})
     assert len(clock.slept) == 2  # it never left, so even a POST may be repeated
+
+
+async def test_a_name_that_nobody_has_is_told_as_such() -> None:
+    async with open_session() as session:
+        api = Api("genesys", "http://api.nowhere.invalid", session, policy=ApiPolicy(attempts=1))
+        with pytest.raises(Unreachable, match=r"genesys: GET api\.nowhere\.invalid:80: no such host$"):
+            await api.request("GET", "/x")
+
+
+async def test_a_call_that_is_broken_off_is_told_as_such() -> None:
+    async def hang_up(asked: web.Request) -> web.Response:
+        assert asked.transport is not None
+        asked.transport.close()
+        return web.Response()
+
+    server = web.Application()
+    server.router.add_get("/x", hang_up)
+    runner = web.AppRunner(server)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        async with open_session() as session:
+            api = Api("genesys", f"http://127.0.0.1:{runner.addresses[0][1]}", session, policy=ApiPolicy(attempts=1))
+            with pytest.raises(Unreachable, match=r"127\.0\.0\.1:\d+: it closed the connection without an answer$"):
+                await api.request("GET", "/x")
+    finally:
+        await runner.cleanup()
 
 
 async def test_no_answer_in_time() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from handlers import FarSides, Policy, loop
 from handlers.events import Lookup
 from handlers.policy import Mode, Rule
 from tests.unit.looptables import QUEUE, START, actions, feedback, freeze, hear, queue, tick, volume
@@ -198,3 +199,9 @@ async def test_a_foreign_target_is_a_persons_whatever_the_clocks_say() -> None:
     loop = await feedback()
     await hear(loop, queue(60), volume(60))
     assert actions(await hear(loop, queue(90, at=59), volume(61))) == ["stand-back"]
+
+
+def test_the_brake_is_looked_at_every_half_second() -> None:
+    (group,) = loop(Policy(timedelta(weeks=8), mode=Mode.OBSERVE), FarSides(), lambda: START)
+    (brake,) = group.partition_ticks
+    assert brake.every == timedelta(seconds=0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,11 +12,14 @@ from processor.deadletters import DEADLETTERS, REPLAYS, LimitPolicy
 from processor.errors import FatalError, PoisonError, RetryableError
 from processor.eventlog import Message
 from processor.eventlog.partitions import partition_of
+from processor.member import Member
 from processor.pace import Policy
 from processor.progress import Progress
 from processor.replays import list_dead, replay
 from processor.routing import Group, PartitionTick, on
+from processor.serial import Serial
 from processor.table import Table, last
+from processor.telemetry import Metrics
 from tests.unit.engine import NOON, QUICK, Fact, Note, fact, forever, note, put, running, until
 from tests.unit.memorylog import MemoryLog
 
@@ -252,6 +256,25 @@ async def test_partition_ticks_run_when_due_for_each_partition_and_their_outputs
             time += timedelta(seconds=1)
             await until(lambda total=total: totals(log)["s/1"] == total)
     assert len(ran) == 16
+
+
+async def test_no_poll_outlasts_the_next_tick() -> None:
+    log, time = MemoryLog(), NOON
+    group = Sum().group(partition_ticks=(PartitionTick("more", timedelta(seconds=0.3), lambda *_: []),))
+    member = Member(group, log, Policy(), Metrics.build(), lambda: time, Progress(group.name, group.topic))
+    serial = Serial(member)
+
+    async def take(partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            await serial.assign(partition)
+
+    async with log.subscribe(group.topic, group.name, take, serial.revoke) as subscription:
+        await serial.round(subscription, ())
+        assert serial.wait() == timedelta(seconds=0.3)
+        time += timedelta(seconds=0.2)
+        assert serial.wait() == timedelta(seconds=0.1)
+        time += timedelta(seconds=0.2)
+        assert serial.wait() == timedelta(0)
 
 
 async def test_partitions_that_leave_and_come_back_lose_and_double_nothing() -> None:

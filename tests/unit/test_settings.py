@@ -30,6 +30,15 @@ def test_everything_wrong_is_told_at_once() -> None:
         ({"PROCESSOR_LOOP_MODE": "act"}, "LOOP_QUEUES"),
         ({"PROCESSOR_LOG": "redis://x"}, "sqlite:///FILE"),
         ({"PROCESSOR_SPOOL": "sqlite:///s.db"}, "embedded log needs none"),
+        ({"PROCESSOR_SPOOL_MAX_BYTES": "9000000"}, "SPOOL_MAX_BYTES needs SPOOL"),
+        (
+            {
+                "PROCESSOR_LOG": "kafka://k:9092",
+                "PROCESSOR_SPOOL": "sqlite:///s.db",
+                "PROCESSOR_SPOOL_MAX_BYTES": "9000",
+            },
+            "less than one delivery",
+        ),
         ({"PROCESSOR_GENESYS_CLIENT_ID": "x"}, "GENESYS_CLIENT_SECRET"),
         ({"PROCESSOR_RECEIVER_TLS_CERT": "x.pem"}, "go together"),
         ({"PROCESSOR_WFM_TOPICS": "shifts,shift"}, "'shift' is none of"),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from processor.errors import FatalError, RetryableError
 from processor.eventlog import Message
-from processor.spool import Patience, Spool
+from processor.spool import Spool
+from processor.spool_forward import Patience
+from processor.spool_left import adopt, left_over, spool_of
 from processor.telemetry import Metrics
 
 TOPIC = "genesys.raw"
@@ -55,11 +58,11 @@ class Upstream:
 
 
 @asynccontextmanager
-async def spooling(folder: Path, upstream: Upstream) -> AsyncIterator[tuple[Spool, Metrics]]:
+async def spooling(folder: Path, upstream: Upstream, **more: Any) -> AsyncIterator[tuple[Spool, Metrics]]:
     metrics = Metrics.build()
-    where = Spool.open(
-        folder / "spool.db", upstream, TOPIC, 4, lambda: datetime.now(UTC), metrics=metrics, patience=QUICK
-    )
+    file = more.pop("file", folder / "spool.db")
+    clock = more.pop("clock", lambda: datetime.now(UTC))
+    where = Spool.open(file, upstream, TOPIC, 4, clock, metrics=metrics, patience=QUICK, **more)
     async with asyncio.timeout(20), where as spool, asyncio.TaskGroup() as tasks:
         running = tasks.create_task(spool.run())
         yield spool, metrics
@@ -179,3 +182,130 @@ async def test_who_gave_up_while_it_was_being_kept_is_forwarded_all_the_same(tmp
         await spool.emptied()
         await spool.append([one(2)])
     assert numbers(upstream) == [0, 1, 2]
+
+
+def shown(metrics: Metrics, name: str) -> float | None:
+    return metrics.registry.get_sample_value(f"processor_spool_{name}")
+
+
+async def test_a_full_spool_refuses_and_takes_again_once_kafka_has_taken_some(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    async with spooling(tmp_path, upstream, most_bytes=2_000) as (spool, metrics):
+        kept = 0
+        with pytest.raises(RetryableError, match="the spool is full"):  # noqa: PT012 - it raises at some time
+            while True:
+                await spool.append([one(kept)])
+                kept += 1
+        assert 50 < kept < 150
+        assert 1_900 < (shown(metrics, "bytes") or 0) <= 2_000
+        with pytest.raises(RetryableError, match="the spool is full"):
+            await spool.append([Message(TOPIC, "agent/u-1", b"9" * 2_000)])
+        upstream.turn("takes")
+        await spool.emptied()
+        assert numbers(upstream) == list(range(kept)), "what was refused is nowhere"
+        assert shown(metrics, "bytes") == 0
+        upstream.turn("refuses")
+        await spool.append([one(kept)])
+
+
+async def test_a_full_spool_is_not_ready(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    async with spooling(tmp_path, upstream, most_bytes=len("agent/u-1") + len("0") + len("ce_ide0")) as (spool, _):
+        await spool.check()
+        await spool.append([one(0)])
+        with pytest.raises(RetryableError, match="the spool is full"):
+            await spool.check()
+
+
+async def test_what_a_killed_process_left_counts_for_the_bound(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    async with spooling(tmp_path, upstream) as (spool, _):
+        await spool.append([Message(TOPIC, f"agent/u-{n}", b"x" * 10_000) for n in range(20)])
+    async with spooling(tmp_path, upstream, most_bytes=200_000) as (spool, _):
+        with pytest.raises(RetryableError, match="the spool is full"):
+            await spool.append([one(0)])
+
+
+async def test_the_age_of_the_oldest_grows_while_it_lies_there(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    clock = [datetime(2026, 3, 9, tzinfo=UTC)]
+    async with spooling(tmp_path, upstream, clock=lambda: clock[0]) as (spool, metrics):
+        await spool.append([one(0)])
+        await until(lambda: spool._forwarder._oldest is not None)
+        clock[0] += timedelta(minutes=7)
+        assert shown(metrics, "oldest_seconds") == 420
+        upstream.turn("takes")
+        await spool.emptied()
+        assert shown(metrics, "oldest_seconds") == 0
+
+
+def test_which_spools_nobody_opens_any_more(tmp_path: Path) -> None:
+    base = tmp_path / "spool.db"
+    there = [
+        "spool.db",
+        "spool-1.db",
+        "spool-2.db",
+        "spool-3.db",
+        "spool-3.db-wal",
+        "spool-x.db",
+        "spool-3.db-lease-spool",
+    ]
+    for name in there:
+        (tmp_path / name).touch()
+    assert [file.name for file in left_over(base, 1)] == ["spool-1.db", "spool-2.db", "spool-3.db"]
+    assert [file.name for file in left_over(base, 2)] == ["spool-3.db", "spool.db"]
+    assert left_over(tmp_path / "nowhere" / "spool.db", 1) == ()
+    assert [spool_of(base, None).name, spool_of(base, 2).name] == ["spool.db", "spool-2.db"]
+
+
+async def adopted(file: Path, upstream: Upstream) -> Metrics:
+    metrics = Metrics.build()
+    await adopt(file, upstream, TOPIC, 4, lambda: datetime.now(UTC), metrics=metrics, patience=QUICK)
+    return metrics
+
+
+async def test_a_spool_that_its_worker_left_is_sent_in_order_and_removed(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    left = spool_of(tmp_path / "spool.db", 3)
+    async with spooling(tmp_path, upstream, file=left) as (spool, _):
+        for number in range(10):
+            await spool.append([one(number)])
+    adopting = asyncio.create_task(adopted(left, upstream))
+    async with spooling(tmp_path, upstream, file=spool_of(tmp_path / "spool.db", 1)) as (spool, _):
+        await spool.append([one(10, "agent/u-2")])
+        upstream.turn("takes")
+        metrics = await adopting
+        await spool.emptied()
+    assert [number for number in numbers(upstream) if number < 10] == list(range(10))
+    assert sorted(numbers(upstream)) == list(range(11))
+    assert shown(metrics, "forwarded_records_total") == 10
+    assert shown(metrics, "left_records") == 0
+    assert left_over(tmp_path / "spool.db", 2) == []
+
+
+async def test_a_spool_that_its_worker_still_has_is_left_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    left = spool_of(tmp_path / "spool.db", 3)
+    async with spooling(tmp_path, upstream, file=left) as (spool, _):
+        await spool.append([one(0)])
+        await adopted(left, upstream)
+        assert "spool-not-adopted" in caplog.text
+        upstream.turn("takes")
+        await spool.emptied()
+    assert numbers(upstream) == [0]
+
+
+async def test_a_left_file_that_is_no_spool_is_told_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    left = tmp_path / "spool-3.db"
+    left.write_bytes(b"no database" * 1000)
+    await adopted(left, Upstream())
+    assert "spool-not-adopted" in caplog.text
+    assert left.read_bytes().startswith(b"no database")

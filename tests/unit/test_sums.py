@@ -50,3 +50,11 @@ def test_our_own_are_there_too_and_since_when_is_the_earliest() -> None:
         1: [["process_start_time_seconds", "Start.", "gauge", [["process_start_time_seconds", {}, 200.0]]]]
     }
     assert "process_start_time_seconds 100.0" in shown(summed)
+
+
+def test_how_long_something_waits_is_the_longest_of_all() -> None:
+    summed = Summed(CollectorRegistry())
+    summed.others = {
+        n: [["age_seconds", "Age.", "gauge", [["age_seconds", {}, age]]]] for n, age in ((1, 40.0), (2, 7.0))
+    }
+    assert "age_seconds 40.0" in shown(summed)

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from processor.clients.api import Api, Forbidden, Time
+from processor.clients.api import Api, Forbidden, NotAllowed, NotFound, Time
 from processor.clients.genesys import Answer, QueueChange, QueueState
 from processor.clients.genesys.guide.adjustment import Adjustment, queue_state
 from processor.clients.genesys.guide.looks import GROUPS, Looks, listed
@@ -49,8 +49,9 @@ class Guide:
         """Asked once, kept (G3's call); `unknown` without the scope for it, which four guides do without."""
         if not self._organisation:
             try:
-                self._organisation = str((await self._api.request("GET", "/api/v2/organizations")).json()["id"])
-            except Forbidden:
+                body = (await self._api.request("GET", "/api/v2/organizations")).json()
+                self._organisation = str(body.get("id") or "unknown")
+            except (Forbidden, NotAllowed, NotFound):
                 self._organisation = "unknown"
         return self._organisation
 
@@ -83,7 +84,8 @@ class Guide:
 
     async def queue(self, queue_id: str) -> QueueState:
         """See `Genesys.queue`."""
-        return queue_state((await self._api.request("GET", f"/api/v2/routing/queues/{path_id(queue_id)}")).json())
+        body = (await self._api.request("GET", f"/api/v2/routing/queues/{path_id(queue_id)}")).json()
+        return queue_state({**body, "id": queue_id})
 
     async def change_queue(self, change: QueueChange) -> tuple[QueueState, QueueState]:
         """See `Genesys.change_queue`; waits until the edge shows it."""

@@ -64,7 +64,8 @@ class Looks:
         except NotFound:
             gone = {"id": schedule_id, "scheduleGroupId": group_id, **DELETED}
             return Answer("schedule", subject, gone, self._api.now())
-        return Answer("schedule", subject, reply.json(), reply.asked)
+        named = {"id": schedule_id, "scheduleGroupId": group_id}  # an answer need not repeat whose it is
+        return Answer("schedule", subject, {**named, **reply.json()}, reply.asked)
 
     async def _campaign(self, subject: str, path: str) -> Answer:
         """Bare, or under `entities`, in pages should there be any."""
@@ -82,7 +83,7 @@ class Looks:
 def _shown(what: str, wanted: str, reply: Reply) -> Mapping[str, Any]:
     body = reply.json()
     if what == "queue":
-        return {"queue": body}
+        return {"queue": {**body, "id": wanted}}
     if what == "presence":
         return {**body, "userId": wanted}
     if what == "shifts":

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from processor.clients.api import Api, Forbidden, NotFound, Reply, Time
+from processor.clients.api import Api, Forbidden, NotAllowed, NotFound, Reply, Time
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.presence import (
     UNKNOWN,
@@ -49,8 +49,9 @@ class Presences:
         """Asked once, kept."""
         if not self._organisation:
             try:
-                self._organisation = str((await self._api.request("GET", "/api/v2/organizations")).json()["id"])
-            except Forbidden:
+                body = (await self._api.request("GET", "/api/v2/organizations")).json()
+                self._organisation = str(body.get("id") or UNKNOWN)
+            except (Forbidden, NotAllowed, NotFound):
                 self._organisation = UNKNOWN
         return self._organisation
 

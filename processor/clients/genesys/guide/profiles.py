@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from processor.clients.api import Api, NotFound
+from processor.clients.api import Api, Forbidden, NotAllowed, NotFound
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.profiles import Fields, Load, Place
 from processor.clients.genesys.platform.pages import entities, path_id
@@ -67,31 +67,42 @@ class Profiles:
         said = self.told(place, found)
         changed = {name: value for name, value in aim.items() if value != said[name]}
         body = {**found.body, **changed}
-        return (Write("PATCH", f"{PROFILES}/{path_id(place.id)}", body, {"If-Match": found.guard}),)
+        condition = {"If-Match": found.guard} if found.guard else {}
+        return (Write("PATCH", f"{PROFILES}/{path_id(place.id)}", body, condition),)
 
     async def send(self, _: Place, write: Write, /) -> Found:
         """The profile as Genesys has it then."""
         reply = await self._api.request(write.method, write.path, json=write.body, headers=write.headers)
         return _found(reply.json(), reply.asked)
 
-    async def missing(self, kind: str, ids: Collection[str], /) -> Sequence[str]:
+    async def missing(self, kind: str, ids: Collection[str], /) -> Sequence[str] | None:
         """Skills and wrap-up codes by their lists, as the guide says; a queue by itself."""
         if kind == "queue":
-            return [one for one in ids if not await self._is_queue(one)]
-        known = {str(one["id"]) async for one in entities(self._api, LISTS[kind])} if ids else set()
+            found = [(one, await self._is_queue(one)) for one in ids]
+            return None if any(there is None for _, there in found) else [one for one, there in found if not there]
+        try:
+            known = {str(one["id"]) async for one in entities(self._api, LISTS[kind])} if ids else set()
+        except (NotFound, NotAllowed, Forbidden):
+            return None
         return [one for one in ids if one not in known]
 
-    async def _is_queue(self, queue_id: str) -> bool:
+    async def _is_queue(self, queue_id: str) -> bool | None:
+        """None where the address is not there or not for us; this guide neither shows it nor asks for its scope."""
         try:
             await self._api.request("GET", f"/api/v2/routing/queues/{path_id(queue_id)}")
-        except NotFound:
-            return False
+        except NotFound as missing:
+            return False if "queue" in missing.said.lower() else None
+        except (NotAllowed, Forbidden):
+            return None
         return True
 
     async def sessions(self) -> int | None:
-        """By the organisation's licence."""
-        said = (await self._api.request("GET", "/api/v2/organizations")).json().get("maxConcurrentSessions")
-        return said or SESSIONS
+        """By the organisation's licence; as if it said nothing where it may not be asked."""
+        try:
+            body = (await self._api.request("GET", "/api/v2/organizations")).json()
+        except (NotFound, NotAllowed, Forbidden):
+            return SESSIONS
+        return body.get("maxConcurrentSessions") or SESSIONS
 
     async def load(self, queue_id: str, span: timedelta, /) -> Load | None:
         """By the guide's query; all queues it answers for are this one."""

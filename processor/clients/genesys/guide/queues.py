@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from processor.clients.api import Api, NotAllowed, NotFound, Reply, Time
+from processor.clients.api import Api, Forbidden, NotAllowed, NotFound, Reply, Time
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.queues import (
     Activation,
@@ -44,7 +45,8 @@ class Queues:
 
     async def get(self, queue_id: str) -> Found:
         """See `Queues.get`; the guard is the version."""
-        return _found(await self._api.request("GET", _path(queue_id)))
+        found = _found(await self._api.request("GET", _path(queue_id)))
+        return replace(found, body={**found.body, "id": queue_id})  # an answer need not repeat whose it is
 
     def settings(self, found: Found, queue_type: str | None) -> Settings:
         """See `Queues.settings`: a queue has one type and one target."""
@@ -63,24 +65,29 @@ class Queues:
 
     async def send(self, write: Write) -> Found:
         """See `Queues.send`: 409 means that the version in the body was not the present one."""
-        return _found(await self._api.request(write.method, write.path, json=write.body))
+        found = _found(await self._api.request(write.method, write.path, json=write.body))
+        return replace(found, body={**write.body, **found.body, "id": write.path.rpartition("/")[2]})
 
     async def arrived(self, before: Found, written: Found, settings: Settings) -> Activation:
         """Until the version shown is the one that the PUT was answered with."""
 
         def judge(found: Found) -> Literal["active", "overtaken"] | None:
-            if found.guard == written.guard:
+            if found.guard == written.guard != before.guard:
                 return "active"
+            so = {name: found.body.get(name) for name in settings} == dict(settings)
             if found.guard == before.guard:
-                return None
-            # a later version may still have all that we wrote
-            return "active" if {name: found.body.get(name) for name in settings} == dict(settings) else "overtaken"
+                # the old version, or an answer without one: then what it says decides
+                return "active" if so and not found.guard else None
+            return "active" if so else "overtaken"  # a later version may still have all that we wrote
 
         return await until_active(lambda: self.get(str(before.body["id"])), judge, self._clocks)
 
-    async def unknown_skills(self, skill_ids: Sequence[str]) -> Sequence[str]:
-        """See `Queues.unknown_skills`; the guide says where skills are listed, not in which form."""
-        return await unknown_skills(self._api, skill_ids)
+    async def unknown_skills(self, skill_ids: Sequence[str]) -> Sequence[str] | None:
+        """See `Queues.unknown_skills`; G3 says where skills are listed, G4 has no scope for it."""
+        try:
+            return await unknown_skills(self._api, skill_ids)
+        except (NotFound, NotAllowed, Forbidden):
+            return None
 
     async def members(self, queue_id: str) -> Sequence[Member]:
         """See `Queues.members`."""

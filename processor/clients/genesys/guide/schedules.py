@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from processor.clients.api import Api, NotFound, Reply
+from processor.clients.api import Api, Forbidden, NotAllowed, NotFound, Reply
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.schedules import Arrivals, Form, Place, Use
 from processor.clients.genesys.platform.pages import entities, path_id
@@ -48,7 +48,7 @@ class Schedules:
 
     def write(self, place: Place, found: Found, fields: Mapping[str, Any]) -> Write:
         """The whole resource goes back, conditional on the ETag with which it was read."""
-        return Write("PUT", _path(place), {**found.body, **fields}, {"If-Match": found.guard})
+        return Write("PUT", _path(place), {**found.body, **fields}, _condition(found))
 
     async def send(self, write: Write) -> Found:
         """See `Schedules.send`: 412 means that somebody wrote in between."""
@@ -65,7 +65,7 @@ class Schedules:
         path = f"/api/v2/schedulegroups/{path_id(place.group_id)}/holidays"
         try:
             return {str(one["id"]): str(one.get("name") or "") async for one in entities(self._api, path)}
-        except NotFound:
+        except (NotFound, NotAllowed, Forbidden):
             return None
 
     async def arrivals(self, queue_ids: Sequence[str], start: datetime, end: datetime) -> Sequence[Arrivals]:
@@ -110,6 +110,11 @@ def details(queue_ids: Sequence[str], start: datetime, end: datetime, number: in
         "segmentFilters": [{"type": "or", "predicates": queues}],
         "conversationFilters": [{"type": "and", "predicates": [inbound]}],
     }
+
+
+def _condition(found: Found) -> dict[str, str]:
+    """None where the answer had no ETag: an empty one would match nothing."""
+    return {"If-Match": found.guard} if found.guard else {}
 
 
 def _path(place: Place) -> str:

@@ -40,7 +40,7 @@ class Volumes:
             queue = (await self._api.request("GET", f"/api/v2/routing/queues/{queue_id}")).json()
         except NotFound:
             return None
-        (target,) = queue_state(queue).service_level_seconds.values() or (None,)
+        (target,) = queue_state({**queue, "id": queue_id}).service_level_seconds.values() or (None,)
         body = {
             "queueId": queue_id,
             "asked": instant(whole_milliseconds(reply.asked)),

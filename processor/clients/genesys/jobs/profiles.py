@@ -69,8 +69,11 @@ class Profiles(Protocol):
         """Make the call; what is there then. Raises `ConflictError` when somebody was faster."""
         ...
 
-    async def missing(self, kind: str, ids: Collection[str], /) -> Sequence[str]:
-        """Which of these ids of a `skill`, `wrap-up-code` or `queue` do not exist. All pages."""
+    async def missing(self, kind: str, ids: Collection[str], /) -> Sequence[str] | None:
+        """Which of these ids of a `skill`, `wrap-up-code` or `queue` do not exist. All pages.
+
+        None where Genesys lists none of that kind to us: it judges them itself when it is written.
+        """
         ...
 
     async def sessions(self) -> int | None:

@@ -106,8 +106,8 @@ class Queues(Protocol):
         """Look until what was written is what is shown, it cannot be any more, or patience ends."""
         ...
 
-    async def unknown_skills(self, skill_ids: Sequence[str]) -> Sequence[str]:
-        """Those that the organisation does not have."""
+    async def unknown_skills(self, skill_ids: Sequence[str]) -> Sequence[str] | None:
+        """Those that the organisation does not have; None where it lists its skills to nobody like us."""
         ...
 
     async def members(self, queue_id: str) -> Sequence[Member]:

@@ -107,7 +107,7 @@ class Profiles:
             raise ConflictError(f"it is gone meanwhile: {missing}") from missing
         return await self.read(place)
 
-    async def missing(self, kind: str, ids: Collection[str], /) -> Sequence[str]:
+    async def missing(self, kind: str, ids: Collection[str], /) -> Sequence[str] | None:
         """By the list, all pages; deleted ones do not count."""
         if not ids:
             return []

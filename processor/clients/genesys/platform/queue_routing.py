@@ -117,7 +117,7 @@ class Queues:
 
         return await until_active(lambda: self.get(str(before.body["id"])), judge, self._clocks)
 
-    async def unknown_skills(self, skill_ids: Sequence[str]) -> Sequence[str]:
+    async def unknown_skills(self, skill_ids: Sequence[str]) -> Sequence[str] | None:
         """See `Queues.unknown_skills`."""
         return await unknown_skills(self._api, skill_ids)
 
