@@ -25,6 +25,7 @@ check: .venv/dev .venv/renderer
 chaos: .venv/dev
 	CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kills.py
 	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-14} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kafka_faults.py
+	CHAOS_RECORDS=$${CHAOS_RECORDS:-1000000} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/integration/test_kafka_tables.py
 
 # Other requests than the last time: make fuzz FUZZ_SEED=7
 fuzz: .venv/dev

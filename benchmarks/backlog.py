@@ -176,4 +176,4 @@ async def main(records: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 300_000))

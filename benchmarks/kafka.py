@@ -1,6 +1,6 @@
 """The product on a real Kafka of one node, all in one run with what it is compared to.
 
-    python benchmarks/kafka.py [posts clean storm backlog] [--peers] [--backlog 1000000] → results/kafka.json
+    python benchmarks/kafka.py [posts clean storm backlog] [--peers] [--backlog 1000000] → results/kafka-<measure>.json
 
 `posts`: durable, verified posts a second, beside a bare aiohttp handler that stores nothing.
 `clean`: raw events to clean ones, in order and fenced, by one process and by two.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -62,7 +63,9 @@ def on_a_broker_of_its_own(name: str, options: argparse.Namespace) -> list[dict[
 def main(words: Sequence[str]) -> None:
     """Parse, run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("measures", nargs="*", choices=[[], *MEASURES], help="all, when none is named")
+    parser.add_argument(
+        "measures", nargs="*", metavar="MEASURE", help=f"of {', '.join(MEASURES)}; all, when none is named"
+    )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--connections", type=int, nargs="+", default=[8, 64, 256])
     parser.add_argument("--seconds", type=float, default=2, help="of each run of posts")
@@ -71,15 +74,19 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--backlog", type=int, default=100_000)
     parser.add_argument("--peers", action="store_true", help="also what others build; makes benchmarks/.peers")
     options = parser.parse_args(words)
+    if unknown := set(options.measures) - set(MEASURES):
+        parser.error(f"no such measure: {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
     if options.serve:
         asyncio.run(posts.serve(options.serve))
         return
-    load = os.getloadavg()[0]
-    rows = [row for name in options.measures or MEASURES for row in on_a_broker_of_its_own(name, options)]
-    ended, processors = os.getloadavg()[0], os.cpu_count()
-    print(f"load of the machine: {load:.1f} at the start, {ended:.1f} at the end, on {processors} processors")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a new broker names its leaders late
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "kafka.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    for name in options.measures or MEASURES:
+        load = os.getloadavg()[0]
+        rows = on_a_broker_of_its_own(name, options)
+        ended, processors = os.getloadavg()[0], os.cpu_count()
+        print(f"{name}: load {load:.1f} at the start, {ended:.1f} at the end, on {processors} processors", flush=True)
+        (RESULTS / f"kafka-{name}.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

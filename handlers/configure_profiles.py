@@ -75,6 +75,8 @@ class ConfigureProfiles:
             try:
                 done = await self._settle(request, place, wanted)
             except RefusedError as refusal:
+                if isinstance(refusal, ConflictError) and isinstance(refusal.found, Found):
+                    refusal.found = dict(self.jobs.profiles.told(place, refusal.found))
                 if not account.written:
                     raise
                 return account.half(place, refusal)
@@ -223,11 +225,11 @@ class _Account:
     written: list[str] = field(default_factory=list)
 
     def add(self, place: Place, before: Fields, after: Fields, done: Changed) -> None:
-        """One place is as it should be."""
-        under(self.before, place, before, alone=self.alone)
+        """One place is as it should be. Not written: so since the plan, perhaps by a write whose answer was lost."""
         under(self.after, place, after, alone=self.alone)
         self.retries += done.conflict_retries
         if done.write is not None:
+            under(self.before, place, before, alone=self.alone)
             self.written.append(str(place))
 
     def whole(self, look: tuple[str, ...]) -> Result:

@@ -68,7 +68,12 @@ class ConfigureQueues:
             _check_expected(request, found, before, after)
             return None if before == after else queues.write(found, after)
 
-        done = await change(lambda: queues.get(request.queue_id), merge, queues.send, self.clocks, self.patience)
+        try:
+            done = await change(lambda: queues.get(request.queue_id), merge, queues.send, self.clocks, self.patience)
+        except ConflictError as conflict:
+            if isinstance(conflict.found, Found):
+                conflict.found = dict(queues.settings(conflict.found, request.queue_type))
+            raise
         before, after = self._settings(request, done.before)
         if done.write is None:
             before = plan.before  # the answer to our write was lost, perhaps: it stands, and it was ours
@@ -80,8 +85,12 @@ class ConfigureQueues:
         if request.webhook_url is not None and facts.get("activation", {}).get("state") != "gone":
             try:
                 facts["webhookId"] = await self._make_webhook(request, started=started)
-            except UnknownEnd:
-                raise
+            except UnknownEnd as unseen:
+                raise UnknownEnd(
+                    f"the queue is as asked; whether the webhook to {request.webhook_url} was made before we were "
+                    f"stopped cannot be seen: {unseen}",
+                    "look at the webhooks in Genesys; hand the request in once more only if it is not there",
+                ) from unseen
             except RefusedError as refusal:
                 part = "the queue is changed" if done.write else "the queue was so already"
                 error = "; ".join(filter(None, (error, f"{part}, the webhook is not made: {refusal}")))
@@ -96,7 +105,7 @@ class ConfigureQueues:
             "entityType": "RoutingQueue",
             "entityId": request.queue_id,
             "status": "success" if story.status == "done" else "failure",
-            "latencyMs": story.latency_ms,
+            "latencyMs": round(story.latency_ms, 1),
             "conflictRetries": story.conflict_retries,
             "constraints": story.facts.get("constraints", []),
         }

@@ -73,6 +73,8 @@ class ConfigureSchedules:
                 conflict.found = dict(job.fields(conflict.found))
             raise
         before, after = dict(job.fields(changed.before)), dict(job.fields(changed.after))
+        if changed.write is None:
+            before = dict(plan.before)  # the answer to our write was lost, perhaps: it stands, and it was ours
         milliseconds = (self.now() - began).total_seconds() * 1000
         facts = {
             **plan.facts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +14,10 @@ from handlers.requests.brake import BrakeRequest
 from handlers.requests.ends import REMEMBERED, STARTED, Ends
 from handlers.requests.kinds import KINDS, read
 from handlers.requests.plans import Configure, Plan, Result, Story
-from handlers.requests.stories import UNREADABLE, announced, finished, outcome, turned_down
+from handlers.requests.stories import UNREADABLE, announced, broken_off, finished, outcome, turned_down
+from handlers.requests.unread import entry
 from handlers.requests.words import InvalidRequest, Request
-from processor.errors import PoisonError, RefusedError
+from processor.errors import PoisonError, RefusedError, RetryableError
 from processor.eventlog import Record
 from processor.routing import Steps
 
@@ -25,6 +26,7 @@ log = logging.getLogger("processor.requests")
 Clock = Callable[[], datetime]
 
 NOT_CONFIGURED = "requests are off: there are no credentials for Genesys"
+MOST_BROKEN_OFF = 10_000
 CONFIGURE = "set PROCESSOR_GENESYS_CLIENT_ID and PROCESSOR_GENESYS_CLIENT_SECRET"
 
 
@@ -42,6 +44,8 @@ class Door:
     now: Clock
     far_now: Clock
     """Genesys's clock: a look-here is answered by what was asked later than this."""
+    first_seen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By id of a request whose try broke off: what was there before it, which a part of it may have changed."""
 
     def reads(self, record: Record) -> Requested | None:
         """The loop's own form of a request is none of ours, as long as it lies where the loop reads it."""
@@ -86,12 +90,22 @@ class Door:
             yield [case.told(announced(case.story, plan))]
         # A marker that is older than what is remembered may be there all the same: look before creating.
         started = plan.creates and (started or asked.time < case.begun - REMEMBERED)
-        result = await case.carried_out(plan, started=started)
+        plan = replace(plan, before=self.first_seen.pop(asked.id, plan.before))
+        try:
+            result = await case.carried_out(plan, started=started)
+        except RetryableError:
+            self._remember(asked.id, plan.before)
+            raise
         if isinstance(result, Outcome):
             yield [result]
             return
         told = case.told(finished(case.story, plan, result, case.latency_ms()))
         yield [told, *(self._look(asked, what) for what in result.look), *result.publish]
+
+    def _remember(self, request_id: str, before: Mapping[str, Any]) -> None:
+        self.first_seen[request_id] = before
+        while len(self.first_seen) > MOST_BROKEN_OFF:
+            del self.first_seen[next(iter(self.first_seen))]
 
     def rules(self, kind: str) -> Configure[Any]:
         """Raises RefusedError when Genesys is not configured, or this kind cannot be done there."""
@@ -111,9 +125,10 @@ class Door:
         """The story as a record, with the audit entry of its kind. `request` None: it could not be read."""
         if request is None:
             kind = asked.kind if asked.kind in KINDS else UNREADABLE
-            return outcome(asked, story, kind=kind, fields={}, audit={}, now=self.now())
+            audit = entry(asked.kind, asked.fields, story)
+            return outcome(asked, story, kind=kind, fields={}, audit=audit, now=self.now())
         rules = (self.configures or {}).get(request.kind)
-        audit = rules.audit(request, story) if rules else {}
+        audit = rules.audit(request, story) if rules else entry(request.kind, request.fields(), story)
         return outcome(asked, story, kind=request.kind, fields=request.fields(), audit=audit, now=self.now())
 
     def _look(self, asked: Requested, what: str) -> Lookup:
@@ -153,7 +168,9 @@ class _Case:
         try:
             return await self.door.rules(self.request.kind).plan(self.request)
         except (PoisonError, RefusedError) as error:
-            return self.told(turned_down(self.story, None, error, self.latency_ms()))
+            story = turned_down(self.story, None, error, self.latency_ms())
+            earlier = self.door.first_seen.pop(self.asked.id, None)
+            return self.told(story if earlier is None else broken_off(story, earlier))
 
     async def carried_out(self, plan: Plan, *, started: bool) -> Result | Outcome:
         try:

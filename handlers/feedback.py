@@ -134,7 +134,8 @@ class Feedback:
             for request in brake.unminded(Memory.of(last)):
                 clock = self._clock(request)
                 for decision_id, medium, move in answer(request, last, clock):
-                    cause = request.model_copy(update={"id": decision_id, "time": clock})
+                    theirs = {"id": decision_id, "time": clock, "cause": request.cause or request.id}
+                    cause = request.model_copy(update=theirs)
                     last = self._decision(cause, medium, move, last)
                     yield last
         for _, last in self.decisions.items(partition):

@@ -180,8 +180,10 @@ def _same(name: str, found: str, expected: object) -> bool:
 
 def _overtaken(overtaken: Overtaken) -> Result:
     """As a conflict, with the number of attempts, which the metrics of the guide count."""
-    there = words(overtaken.found, {}) if isinstance(overtaken.found, State) else {}
-    return Result(there, there, "conflict", _said(overtaken), conflict_retries=RETRIES)
+    state = overtaken.found if isinstance(overtaken.found, State) else None
+    there = words(state, {}) if state else {}
+    facts = {"etag": state.etag} if state else {}
+    return Result(there, there, "conflict", _said(overtaken), conflict_retries=RETRIES, facts=facts)
 
 
 def _said(refusal: RefusedError) -> str:

@@ -7,6 +7,7 @@
     ├── PoisonError      no repeat will help: to the dead letters at once
     ├── RefusedError     the far side or a person said no: an outcome, not a dead letter
     │   ├── ConflictError  what is there is not what we left there
+    │   ├── NotValid       the far side says that what it was sent is wrong
     │   └── UnknownEnd     an effect was tried and nobody can say whether it is there: a person decides
     └── FatalError       the process must stop: exit 1, commit nothing past it
 
@@ -16,6 +17,7 @@ Errors are translated once, at the edge where they arise; nobody above looks at 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 
@@ -55,12 +57,21 @@ class RefusedError(ProcessorError):
         self.remedy = remedy
 
 
-class ConflictError(RefusedError):
-    """What is there is not what we expected. `found` is what is there."""
+class NotValid(RefusedError):
+    """The far side says that what it was sent is wrong. `places`: (where, what) of each thing that it names."""
 
-    def __init__(self, message: str, found: object = None, remedy: str | None = None) -> None:
+    def __init__(self, message: str, remedy: str | None = None, *, places: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message, remedy)
+        self.places = tuple(places)
+
+
+class ConflictError(RefusedError):
+    """What is there is not what we expected. `found` is what is there, `retries` how often it was read again."""
+
+    def __init__(self, message: str, found: object = None, remedy: str | None = None, *, retries: int = 0) -> None:
         super().__init__(message, remedy)
         self.found = found
+        self.retries = retries
 
 
 class UnknownEnd(RefusedError):

@@ -89,12 +89,14 @@ class Envelope:
             "ce_id": self.id,
             "ce_source": self.source,
             "ce_type": self.type,
-            "ce_subject": self.subject,
+            "ce_subject": self.subject or self.id,  # CloudEvents has no empty subject, and here it is the key
             "ce_time": instant(self.time),
             "ce_receivedat": instant(self.received_at),
             "ce_datadigest": digest(self.data),
             "content-type": "application/json",
         }
+        if not self.subject:
+            headers["ce_subjectsource"] = "id"
         if self.time_source:
             headers["ce_timesource"] = self.time_source
         if self.trace:
@@ -111,7 +113,7 @@ class Envelope:
             id=headers["ce_id"],
             source=headers["ce_source"],
             type=headers["ce_type"],
-            subject=headers["ce_subject"],
+            subject="" if headers.get("ce_subjectsource") == "id" else headers["ce_subject"],
             time=datetime.fromisoformat(headers["ce_time"]),
             received_at=datetime.fromisoformat(headers.get("ce_receivedat", headers["ce_time"])),
             data=record.message.value or b"",
@@ -158,6 +160,8 @@ class Event(Shape):
 
     type: ClassVar[str]
     topic: ClassVar[str]
+    also_data: ClassVar[frozenset[str]] = frozenset()
+    """Fields of this base that stand in the data too."""
 
     id: str
     time: Instant
@@ -182,7 +186,7 @@ class Event(Shape):
         try:
             return written({alias: fields[name] for name, alias in _told(type(self))})
         except TypeError:  # numbers of more than 64 bits, keys that are no text
-            return self.model_dump_json(by_alias=True, exclude=META).encode()
+            return self.model_dump_json(by_alias=True, exclude=META - self.also_data).encode()
 
     def to_message(self) -> Message:
         """The record to append."""
@@ -204,8 +208,8 @@ class Event(Shape):
         if self.time_source:
             headers["ce_timesource"] = self.time_source
         if self.fences:
-            headers["ce_fences"] = written(
-                {name: [fence.time, fence.version, fence.id] for name, fence in self.fences.items()}
+            headers["ce_fences"] = orjson.dumps(
+                {name: (instant(fence.time), fence.version, fence.id) for name, fence in self.fences.items()}
             ).decode()
         if self.trace:
             headers["traceparent"] = self.trace
@@ -263,4 +267,4 @@ class Gone:
 @cache
 def _told(kind: type[Event]) -> tuple[tuple[str, str], ...]:
     """The fields of the data, by both names."""
-    return tuple(names for names in written_names(kind) if names[0] not in META)
+    return tuple(names for names in written_names(kind) if names[0] not in META - kind.also_data)

@@ -17,7 +17,7 @@ from processor.errors import FatalError, RetryableError
 from processor.eventlog import Message, Topic
 from processor.eventlog.lease import Lease
 from processor.eventlog.sqlite import SqliteLog
-from processor.spool_forward import Forwarder, Patience, Upstream
+from processor.spool_forward import BATCH_RECORDS, Forwarder, Patience, Upstream
 from processor.telemetry import Metrics
 
 log = logging.getLogger("processor.spool")
@@ -53,12 +53,11 @@ class Spool:
         metrics.spool_oldest_seconds.set_function(self._forwarder.age)
         self._direct: set[asyncio.Timeout] = set()
         self._writes: set[asyncio.Task[None]] = set()
-        self._coming = 0
-        self._begun = 0
         self._lying = 0
         self._spooling = False
         self._wanted = asyncio.Event()
-        self._turned = asyncio.Event()
+        self._open = asyncio.Event()
+        self._waiting = 0
         self._stored = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
@@ -104,14 +103,11 @@ class Spool:
 
     async def append(self, messages: Sequence[Message]) -> None:
         """In Kafka or in the spool when it returns. RetryableError when neither takes it."""
-        if not self._spooling and await self._taken(messages):
-            return
-        self._coming += 1
-        self._begun += 1
-        try:
-            await self._turned.wait()
-        finally:
-            self._coming -= 1
+        while not (self._spooling and self._open.is_set()):
+            if self._spooling:
+                await self._let_in()
+            elif await self._taken(messages):
+                return
         size = sum(map(_size, messages))
         self._room(size)
         self._weigh(size)
@@ -127,11 +123,11 @@ class Spool:
         while True:
             await self._wanted.wait()
             await self._turn()
-            while not await self._empty():
+            while not await self._over():
                 await self._forward()
             self._wanted.clear()
-            self._turned.clear()
             self._spooling = False
+            self._open.set()  # who waited goes to Kafka
             self._emptied.set()
             self._count(0)
             self._weigh(-self._bytes)
@@ -186,6 +182,7 @@ class Spool:
         if self._spooling:
             return
         self._spooling = True
+        self._open.clear()
         self._emptied.clear()
         self._metrics.spooling.set(1)
         log.warning("spooling", extra={"reason": reason})
@@ -199,12 +196,22 @@ class Spool:
         """Before the first record is kept here nothing of ours is on its way to Kafka: no ghost may land later."""
         while self._direct:  # noqa: ASYNC110 - they all end in the next turns of the loop
             await asyncio.sleep(0)
+        await self._abandon()
+        self._open.set()
+
+    async def _abandon(self) -> None:
         try:
             async with asyncio.timeout(self._patience.abandon):
                 await self._upstream.abandon()
         except TimeoutError:
             log.warning("producer-slow-to-leave")
-        self._turned.set()
+
+    async def _let_in(self) -> None:
+        self._waiting += 1
+        try:
+            await self._open.wait()
+        finally:
+            self._waiting -= 1
 
     async def _kept(self, messages: Sequence[Message], size: int) -> None:
         try:
@@ -223,15 +230,23 @@ class Spool:
         if not write.cancelled():
             write.exception()  # told to the caller, if he is still there
 
-    async def _empty(self) -> bool:
-        """Nothing lies here and nothing comes; waits for what is being written."""
-        begun = self._begun
-        if await self._forwarder.remaining():
+    async def _over(self) -> bool:
+        """Callers wait a moment while the last batch goes: under steady load it would not be the last for hours."""
+        if self._waiting or await self._forwarder.remaining() > BATCH_RECORDS:
             return False
-        while self._writes:
-            self._stored.clear()
-            await self._stored.wait()
-        return not self._coming and begun == self._begun and not await self._forwarder.remaining()
+        self._open.clear()
+        try:
+            async with asyncio.timeout(self._patience.last):
+                while self._writes:
+                    self._stored.clear()
+                    await self._stored.wait()
+                while await self._forwarder.remaining():
+                    await self._forward()
+        except TimeoutError:  # they come in here too
+            await self._abandon()
+            self._open.set()
+            return False
+        return True
 
     async def _forward(self) -> None:
         self._count(await self._forwarder.remaining())

@@ -40,11 +40,13 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds. `direct` and `abandon` together must be less than what callers wait for their answer."""
+    """Seconds. `direct`, `abandon` and `last` together must be less than what callers wait for their answer."""
 
     direct: float = 1.0
     """An append that Kafka has not taken by then goes into the spool, and all that follow."""
     abandon: float = 1.0
+    last: float = 0.3
+    """Callers wait for Kafka to take the last that lies here; then they come in too."""
     pause: float = 0.2
     """After Kafka has not taken what lies here; doubled each time."""
     longest_pause: float = 2.0

@@ -37,6 +37,7 @@ class Table(Generic[E, V]):
         """
         self.topic = events[0].topic
         self._types = {event.type: event for event in events}
+        self._kinds: frozenset[type] = frozenset(events)
         self._fold = fold
         self._since = since
         self._rows: dict[int, dict[str, V]] = {}
@@ -104,7 +105,7 @@ class Table(Generic[E, V]):
         """Whether `apply` would fold it."""
         if isinstance(event, Gone):
             return event.topic == self.topic
-        return isinstance(event, Event) and self._types.get(event.type) is type(event)
+        return type(event) in self._kinds
 
     def apply(self, event: E | Gone) -> None:
         """Fold one event: the owner does it with its own outputs, before they are in the log."""

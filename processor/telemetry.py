@@ -249,11 +249,18 @@ class Seldom(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is written."""
         words = record.getMessage()
+        if record.name == "asyncio" and self._nobodys(record):
+            return False
         if record.name.partition(".")[0] in self.LIBRARIES:
             return self._passes(record, words, self.LIBRARIES_AT_ONCE, self.LIBRARIES_PER_SECOND)
         if record.levelno < logging.ERROR and words in self.EVENTS:
             return self._passes(record, words, self.AT_ONCE, self.PER_SECOND)
         return True
+
+    def _nobodys(self, record: logging.LogRecord) -> bool:
+        """An error of a library that nobody waits for any more: who asked has had his answer."""
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is not None and kind.__module__.partition(".")[0] in self.LIBRARIES
 
     def _passes(self, record: logging.LogRecord, words: str, at_once: float, per_second: float) -> bool:
         now = self._monotonic()

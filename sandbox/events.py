@@ -99,9 +99,9 @@ class Reporter:
 
     def routing(self, happening: Happening) -> Emission:
         """An agent's routing status."""
-        user, at = happening.id, happening.at
-        status = {"status": happening.routing, "startTime": stamp(at)}
-        said = {"value": happening.routing, "since": stamp(at)}
+        user, at, since = happening.id, happening.at, stamp(happening.routing_since or happening.at)
+        status = {"status": happening.routing, "startTime": since}
+        said = {"value": happening.routing, "since": since}
         body = {"id": user, "routingStatus": status}
         return self._emission("v2.users.{id}.routingStatus", [user], f"agent/{user}", at, body, routing=said)
 

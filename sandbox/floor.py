@@ -26,6 +26,8 @@ from sandbox.roster import MEAL, WORK, Roster
 
 KEEP = 26 * 3600.0
 """Contacts older than this are forgotten."""
+BREATH = 0.002
+"""Between two routing statuses of an agent: their times, written in whole milliseconds, must differ."""
 
 
 @dataclass(slots=True, eq=False)
@@ -182,7 +184,8 @@ class Floor:
 
     def _route(self, desk: Desk, status: str) -> None:
         if desk.routing != status:
-            desk.routing, desk.routing_since = status, self.time
+            later = desk.routing_since + BREATH  # idle, and at once taken again: which was first must show
+            desk.routing, desk.routing_since = status, max(self.time, later)
             self._tell("routing", desk.agent.id)
 
     # The contacts.

@@ -71,6 +71,10 @@ class Brokers(Broker):
         async with admin(self) as asked:
             return int(await asked.find_coordinator(group, int(transactional)))
 
+    def controller(self) -> int:
+        """The node that leads the quorum now."""
+        return self.own.controller
+
     @property
     def own(self) -> Cluster:
         assert self.cluster is not None
@@ -126,6 +130,28 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         return
     with had(throw_away(tmp_path_factory.mktemp("kafka"), 1)) as cluster:
         yield Broker(cluster.bootstrap)
+
+
+@pytest.fixture(scope="session")
+def single_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    with had(throw_away(tmp_path_factory.mktemp("kafka1"), 1)) as cluster:
+        yield Brokers(cluster.bootstrap, 1, cluster)
+
+
+@pytest.fixture
+def kafka1(single_node: Brokers) -> Iterator[Brokers]:
+    """One broker that a test may break, for the whole product: its topics have fixed names, and are gone after each."""
+    yield single_node
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(single_node.own.restore).result()
+        thread.submit(asyncio.run, _without_topics(single_node)).result()
+
+
+async def _without_topics(broker: Broker) -> None:
+    async with admin(broker) as client:
+        while names := [name for name in await client.list_topics() if name.startswith("genesys.")]:
+            await client.delete_topics(names)
+            await asyncio.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from handlers.requests.kinds import KINDS
 from processor.cli.check import documentation
 from processor.settings import PREFIX, Settings, secret_fields
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for room in ("processor", "handlers", "sandbox") for path in (ROOT / room).rglob("*.py"))
+PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")})
 ATTICS = {"utils", "common", "helpers", "manager", "misc"}
 
 
@@ -33,6 +35,48 @@ def test_a_file_is_short_and_opens_with_what_the_room_is_for(path: Path) -> None
 def test_the_page_of_settings_is_the_settings() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert page == documentation(), "run: genesys-processor check --documentation > docs/configuration.md"
+
+
+def test_the_readme_names_every_kind_of_request_and_every_example() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.splitlines() if line.startswith("| ") and "](examples/requests/" in line]
+    for kind in KINDS:
+        (row,) = [row for row in rows if f"`{kind}`" in row]
+        for file in (ROOT / "examples" / "requests").glob(f"{kind}.*"):
+            assert f"](examples/requests/{file.name})" in row, f"the table does not lead to {file.name}"
+    for file in (path for path in tracked() if path.is_relative_to(ROOT / "examples")):
+        assert str(file.relative_to(ROOT)) in readme, f"the README does not name {file.name}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The places in a page that a link may name, as GitHub makes them of its headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_every_file_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text):
+        if "://" not in target:
+            found = page.parent / target if target else page
+            assert found.exists(), target
+            assert not anchor or anchor in anchors(found), f"{target}#{anchor}"
+    for name in re.findall(r"`((?:processor|handlers|sandbox|tests|benchmarks|examples|docs|k8s)/[\w./-]*)`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_every_page_is_led_to_from_the_readme() -> None:
+    seen, ahead = set[Path](), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        seen.add(page)
+        targets = re.findall(r"\]\(([^)#\s]+\.md)[^)]*\)", page.read_text(encoding="utf-8"))
+        ahead += [
+            found for target in targets if (found := (page.parent / target).resolve()) not in seen and found.is_file()
+        ]
+    decisions = {page for page in PAGES if page.parent.name == "adr"}
+    assert set(PAGES) - decisions <= seen
 
 
 def test_every_setting_that_a_text_names_exists() -> None:

@@ -39,7 +39,7 @@ async def serve(bootstrap: str) -> None:
             await stop.wait()
             used = resource.getrusage(resource.RUSAGE_SELF)
             cpu = used.ru_utime + used.ru_stime - started.ru_utime - started.ru_stime
-            print(json.dumps({"cpu": cpu, "rssMb": used.ru_maxrss / 1024}), flush=True)
+            print(json.dumps({"cpu": cpu, "rssMb": receive.highest_mb()}), flush=True)
 
 
 async def posts(

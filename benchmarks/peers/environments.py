@@ -52,7 +52,7 @@ def servers(bootstrap: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {}
     for name, (requirements, program) in SERVERS.items():
         if interpreter := _installed(requirements):
-            found[name] = [str(interpreter), str(HERE / program), bootstrap, TOPIC]
+            found[name] = [str(interpreter), "-W", "ignore", str(HERE / program), bootstrap, TOPIC]
     return found
 
 

@@ -55,6 +55,7 @@ class Decision(Event):
 
     type: ClassVar[str] = "genesys.decisions.updated"
     topic: ClassVar[str] = "genesys.decisions"
+    also_data: ClassVar[frozenset[str]] = frozenset({"cause"})
 
     queue_id: str
     media_type: str | None = None

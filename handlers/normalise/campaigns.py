@@ -78,19 +78,28 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], context: Context) -
 def read_created(envelope: Envelope, body: Mapping[str, Any], context: Context) -> Reading:
     """G2's `SCHEDULE_CREATED`: announced to the WFM at once (`created`), its hours are asked for.
 
-    Raises PoisonError at `campaignId` or `scheduleId`.
+    Some carry the whole schedule: then its hours are told at once too. Raises PoisonError at
+    `campaignId` or `scheduleId`, and at what is wrong in a schedule that is carried along.
     """
-    campaign_id, schedule_id = _id(body, "campaignId"), _id(body, "scheduleId")
-    subject = f"campaign/{campaign_id}"
+    whole_one = is_guide(body) and "scheduleId" not in body
+    campaign_id, schedule_id = _id(body, "campaignId"), _id(body, "id" if whole_one else "scheduleId")
+    subject, fence = f"campaign/{campaign_id}", Fence(time=envelope.time)
+    created, written = f"created/{schedule_id}", f"schedule/{schedule_id}"
+    source = {name: body[name] for name in GUIDE_FIELDS if name in body} if is_guide(body) else None
+    if source:
+        _worked_out(schedule_id, source, horizon_at(context.now(), context.horizon))
 
-    def merge(previous: CampaignUpdated | None, _: frozenset[str]) -> CampaignUpdated:
-        known = previous.sources if previous else {}
+    def merge(previous: CampaignUpdated | None, news: frozenset[str]) -> CampaignUpdated:
+        known = dict(previous.sources) if previous else {}
+        asked_since = previous and CAMPAIGN in previous.fences and not previous.fences[CAMPAIGN].admits(fence)
+        if source and written in news and not asked_since:
+            known[schedule_id] = source
         whole = expand(_with(envelope, campaign_id, previous, known), context)
-        return renewed(whole, {"created": schedule_id})
+        return renewed(whole, {"created": schedule_id if created in news else None})
 
     there = look(envelope, "campaign", envelope.type, subject=subject, details={"scheduleId": schedule_id})
-    fence = Fence(time=envelope.time)
-    return Reading((Candidate(CampaignUpdated, subject, {f"created/{schedule_id}": fence}, merge),), (there,))
+    facets = {created: fence, written: fence} if source else {created: fence}
+    return Reading((Candidate(CampaignUpdated, subject, facets, merge),), (there,))
 
 
 def read_horizon(envelope: Envelope, _: Mapping[str, Any], context: Context) -> Reading:

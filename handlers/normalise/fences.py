@@ -27,6 +27,9 @@ SILENCE_TOLD_EVERY = timedelta(minutes=5)
 LONG_SILENCE = timedelta(hours=2)
 LONG_SILENCE_TOLD_EVERY = timedelta(hours=1)
 
+UNSAID = META | {"changed"}
+"""Fields that are no part of what a record says."""
+
 KEPT = 16
 """Ids remembered of events with a time of their own: the fences judge these, ids only name the verdict."""
 
@@ -156,7 +159,8 @@ def _forget(row: Row, oldest: datetime) -> None:
 
 def newest(row: Row, moved_on: Row, facet: str) -> Fence | None:
     """The fence of a facet, also where it moved on without a clean record."""
-    here, there = row.fences.get(facet), moved_on.fences.get(facet)
+    here = row.fences.get(facet)
+    there = moved_on.fences.get(facet) if moved_on is not NOTHING else None
     if here is None or there is None:
         return here or there
     return there if here.admits(there) else here
@@ -171,12 +175,17 @@ def same_meaning(before: Event | None, after: Event) -> bool:
     """Whether publishing `after` would tell nobody anything. What it calls changed is news by itself."""
     if before is None or type(before) is not type(after) or after.__dict__.get("changed"):
         return False
-    there, here = before.__dict__, after.__dict__
-    return all(there[name] == value for name, value in here.items() if name not in META and name != "changed")
+    there = before.__dict__
+    for name, value in after.__dict__.items():
+        known = there[name]
+        if known is not value and name not in UNSAID and known != value:
+            return False
+    return True
 
 
 def named(facets: Mapping[str, Fence], name: str) -> Mapping[str, Fence]:
     """The fences under the name that their event is published by; readers may leave that open."""
-    return {
-        facet: fence if fence.id == name else Fence(fence.time, fence.version, name) for facet, fence in facets.items()
-    }
+    for fence in facets.values():
+        if fence.id != name:
+            return {facet: Fence(one.time, one.version, name) for facet, one in facets.items()}
+    return facets

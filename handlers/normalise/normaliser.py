@@ -6,9 +6,9 @@ PoisonError and rests among the dead letters. All that is remembered is read bac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import pydantic
 
@@ -35,7 +35,6 @@ from processor.event import Envelope, Event, Fence, Publishable, digest
 from processor.shapes import made, renewed
 from processor.table import Table
 
-E = TypeVar("E", bound=Event)
 Rows = Table[Any, Row]
 
 STATES: tuple[type[Event], ...] = (
@@ -108,7 +107,8 @@ class Normalise:
             self._judge(envelope, candidate, verdict)
         lookups: list[tuple[Event, dict[str, Fence]]] = [(lookup, {}) for lookup in reading.lookups]
         if verdict.clean:
-            return [*_named(verdict.clean, envelope, verdict), *_named(lookups, envelope, verdict)]
+            named: list[Publishable] = _named(verdict.clean, envelope, verdict)
+            return [*named, *_named(lookups, envelope, verdict)] if lookups else named
         if verdict.duplicate or verdict.stale:
             return [_fate(envelope, verdict, "duplicate" if verdict.duplicate else "stale")]
         if reading.lookups:
@@ -132,16 +132,15 @@ class Normalise:
             else:
                 verdict.duplicate = True
                 return
-        facets = fences.named(candidate.facets, verdict.name)
-        news = frozenset(
-            name
-            for name, fence in facets.items()
+        news = {
+            name: fence
+            for name, fence in fences.named(candidate.facets, verdict.name).items()
             if (last := fences.newest(row, moved_on, name)) is None or last.admits(fence)
-        )
+        }
         if not news:
             verdict.stale = True
             return
-        self._merge(candidate, row, {name: facets[name] for name in news}, verdict)
+        self._merge(candidate, row, news, verdict)
 
     def _merge(self, candidate: Candidate, row: Row, news: Mapping[str, Fence], verdict: _Verdict) -> None:
         merged = candidate.merge(row.last, frozenset(news))
@@ -198,28 +197,36 @@ def _third(envelope: Envelope, candidate: Candidate, row: Row, moved_on: Row) ->
     return not any(fence and fence.id.partition("@")[0] == envelope.id for fence in last)
 
 
-def _named(events: list[tuple[E, dict[str, Fence]]], envelope: Envelope, verdict: _Verdict) -> Iterator[E]:
+def _named(events: list[tuple[Event, dict[str, Fence]]], envelope: Envelope, verdict: _Verdict) -> list[Publishable]:
     """Each with its origin, and its cause's id, with `/<k>` where it makes several of a kind."""
-    if len(events) > 1:
-        events = sorted(events, key=lambda pair: _order(pair[0]))
-    for number, (event, facets) in enumerate(events, 1):
-        mine = [fence.time for fence in facets.values() if fence.id == verdict.name]
-        time = max(mine) if mine else envelope.time
-        yield renewed(
-            event,
-            {
-                "id": f"{verdict.name}/{number}" if len(events) > 1 else verdict.name,
-                "time": time,
-                "fences": facets,
-                "source": envelope.source,
-                "cause": envelope.id,
-                "cause_digest": verdict.mark,
-                "time_source": envelope.time_source if time == envelope.time else "",
-                "trace": envelope.trace,
-                "received_at": envelope.received_at,
-                "sequence": "",
-            },
-        )
+    if len(events) == 1:
+        ((event, facets),) = events
+        return [_original(event, verdict.name, facets, envelope, verdict)]
+    ordered = sorted(events, key=lambda pair: _order(pair[0]))
+    return [
+        _original(event, f"{verdict.name}/{number}", facets, envelope, verdict)
+        for number, (event, facets) in enumerate(ordered, 1)
+    ]
+
+
+def _original(event: Event, name: str, facets: dict[str, Fence], envelope: Envelope, verdict: _Verdict) -> Event:
+    mine = [fence.time for fence in facets.values() if fence.id == verdict.name]
+    time = max(mine) if mine else envelope.time
+    return renewed(
+        event,
+        {
+            "id": name,
+            "time": time,
+            "fences": facets,
+            "source": envelope.source,
+            "cause": envelope.id,
+            "cause_digest": verdict.mark,
+            "time_source": envelope.time_source if time == envelope.time else "",
+            "trace": envelope.trace,
+            "received_at": envelope.received_at,
+            "sequence": "",
+        },
+    )
 
 
 def _order(event: Event) -> tuple[str, ...]:

@@ -56,7 +56,9 @@ class Account:
     def result(self, publish: Sequence[Publishable]) -> Result:
         """`failed` when a part of it failed: the error says what stands and what does not."""
         after = words(self.changed.after, self._statuses())
-        before = {**self.plan.before, **words(self.changed.before, {})}
+        before = dict(self.plan.before)
+        if self.changed.written:  # else it is so since the plan, perhaps by a write whose answer was lost
+            before |= words(self.changed.before, {})
         error = None
         if self.failures:
             stands = [

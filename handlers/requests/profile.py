@@ -27,13 +27,16 @@ class Skill(Part):
     """One of the organisation's routing skills; the name is a comfort for readers."""
 
     id: Id
+    """The skill."""
     name: str | None = None
+    """Not looked at."""
 
 
 class SkillAssignment(Part):
     """A skill, and how much of an agent may be used for it."""
 
     skill: Skill
+    """Which one."""
     utilization_percent: Percent
     """In the official API the agent's proficiency: 100 is 5, 90 is 4.5."""
 
@@ -42,19 +45,23 @@ class WrapUpCode(Part):
     """A code that agents may close a conversation with."""
 
     id: Id
+    """The code."""
     default: bool
+    """Whether it is what a conversation is closed with when the agent says nothing; one of them at most."""
 
 
 class Target(Part):
     """What traffic overflows to."""
 
     id: Id
+    """The queue, or what else `overflowType` says."""
 
 
 class OverflowTarget(Part):
     """Where conversations go that find nobody."""
 
     target: Target
+    """Which one."""
     overflow_type: str = Field(min_length=1, max_length=50)
     """`QUEUE`, as the guide has it: the target is then looked up."""
 
@@ -89,9 +96,13 @@ class ProfileRequest(Request):
     `maximumCapacities` says another. With `userIds` and `wrapUpCodes` it is the queue that gets the
     codes, and the recommendation is only shown."""
     name: Name | None = None
+    """A new name (guide dialect)."""
     skill_assignments: Skills | None = None
+    """What the profile's agents, or these agents, are used for; 50 at most."""
     wrap_up_codes: WrapUpCodes | None = None
+    """With what they may close a conversation; 20 at most."""
     overflow_routing_targets: OverflowTargets | None = None
+    """Guide dialect; 10 at most."""
     utilization_percent: Percent | None = None
     """With `userIds`: of what the organisation lets an agent handle at once, on each medium."""
     maximum_capacities: Mapping[str, Annotated[int, Field(ge=0, le=100)]] | None = None

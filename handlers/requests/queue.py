@@ -25,6 +25,7 @@ class QueueRequest(Request):
     kind: ClassVar[str] = "queue-routing"
 
     queue_id: Id
+    """The queue."""
     skill_ids: Annotated[tuple[Id, ...], Field(max_length=MOST_SKILLS)] | None = None
     """What an agent must be able to do. Without `routingRules` the guide's two rules are made for them
     (guide dialect); in both dialects members without them are named."""
@@ -33,6 +34,7 @@ class QueueRequest(Request):
     sla_target: Annotated[int, Field(ge=1, le=604_800)] | None = None
     """In time is within so many seconds."""
     routing_rules: tuple[Rule, ...] | None = None
+    """The whole new list, in the form of the dialect."""
     wrap_up_policy: Policy | None = None
     """`required` where rules are made from `skillIds`, as the guide has it. In capitals: the official API's prompts."""
     queue_type: Literal["email", "voice", "message", "chat", "callback"] | None = None

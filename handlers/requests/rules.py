@@ -33,14 +33,18 @@ class Condition(Part):
     field: str = Field(min_length=1, max_length=100)
     """A field of the contact, such as `priority`."""
     operator: Operator = "equal"
+    """How the contact's field is compared with `value`."""
     value: Any = None
+    """With what; a list for `in` and `notIn`, true (or nothing) or false for `exists`."""
 
 
 class Strategy(Part):
     """Whom a contact goes to, among those who have every one of the skills."""
 
     type: Literal["longest-idle", "random"]
+    """Of those who may have it: whoever got nothing for longest, or anybody."""
     skills: tuple[Id, ...] = ()
+    """Their ids; none: every member."""
 
 
 class Rule(Part):
@@ -51,11 +55,14 @@ class Rule(Part):
     priority: Annotated[int, Field(ge=1)] | None = None
     """The lowest number is tried first; `default` is always last."""
     conditions: tuple[Condition, ...] = ()
+    """Guide dialect. All of them must hold."""
     routing_strategy: Strategy | None = None
+    """Guide dialect. Whom such a contact goes to."""
 
     operator: Literal["MEETS_THRESHOLD", "ANY"] | None = None
     """Official API: preferred agents whose score meets the threshold, or any."""
     threshold: int | None = None
+    """Official API: that score."""
     wait_seconds: Annotated[float, Field(ge=0)] | None = None
     """Official API: so long before the next rule."""
 

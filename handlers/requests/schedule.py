@@ -108,8 +108,11 @@ class WeeklyEntry(Part):
     """On these days from one time of day to a later one; `24:00` is the midnight that ends the day."""
 
     days_of_week: Annotated[tuple[DayOfWeek, ...], BeforeValidator(_something)]
+    """Names of days of the week, in English, in any case."""
     start_time: TimeOfDay
+    """`09:00`, `09:00:00` or `09:00:00.000`."""
     end_time: TimeOfDay
+    """Later on the same day."""
 
 
 class ScheduleRequest(Request):

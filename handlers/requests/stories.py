@@ -12,7 +12,7 @@ from handlers.requests.ends import STARTED
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.words import InvalidRequest, Problem
 from processor.clients.genesys.jobs import Found
-from processor.errors import ConflictError, PoisonError, ProcessorError, RefusedError, UnknownEnd
+from processor.errors import ConflictError, NotValid, PoisonError, ProcessorError, RefusedError, UnknownEnd
 
 UNREADABLE = "request"
 """The `kind` of the outcome of what is no request of ours: a stranger's words name no metric."""
@@ -46,8 +46,21 @@ def turned_down(story: Story, plan: Plan | None, error: ProcessorError, latency_
         return replace(story, status="unknown", after={})
     if isinstance(error, ConflictError):
         there = _there(error.found)
+        story = replace(story, conflict_retries=error.retries)
         return replace(story, status="conflict", before=there or before, after=there or before)
     return replace(story, status="refused")
+
+
+def broken_off(story: Story, before: Mapping[str, Any]) -> Story:
+    """Turned down now, but an earlier try had begun to write: `before` was there before that one."""
+    error = f"{story.error}; an earlier try broke off, so a part of it may stand: look at Genesys"
+    return replace(story, status="failed", before=before, after={}, error=error)
+
+
+def unanswered(story: Story, error: ProcessorError, before: Mapping[str, Any] | None, latency_ms: float) -> Story:
+    """Given up by who cannot wait. `before`: what was there before a try that had begun to write, None without one."""
+    story = replace(story, status="failed", error=_text(error), latency_ms=latency_ms)
+    return story if before is None else broken_off(story, before)
 
 
 def _text(error: ProcessorError) -> str:
@@ -57,6 +70,9 @@ def _text(error: ProcessorError) -> str:
 
 def problems_of(error: Exception) -> Mapping[str, Any]:
     """Of a request that is not valid: all that is wrong, each with its place and what would do."""
+    if isinstance(error, NotValid):
+        places = error.places or (("", str(error)),)
+        return {"problems": [{"place": place, "message": message, "remedy": ""} for place, message in places]}
     if isinstance(error, RefusedError):
         return {}
     problems = error.problems if isinstance(error, InvalidRequest) else ()

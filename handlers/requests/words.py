@@ -107,7 +107,7 @@ REMEDIES: Mapping[str, str] = {
 
 def _problem(error: ErrorDetails) -> Problem:
     remedy = REMEDIES.get(error["type"], "")
-    message = error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     told = (error.get("ctx") or {}).get("error")
     if isinstance(told, ValueError) and len(told.args) == 2:
         message, remedy = str(told.args[0]), str(told.args[1])  # a validator of ours: ValueError(message, remedy)

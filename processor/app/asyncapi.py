@@ -136,15 +136,15 @@ def _schemas() -> Json:
     _, generated = models_json_schema(models, by_alias=True, ref_template="#/components/schemas/{model}")
     schemas = {name: _plain(schema) for name, schema in generated["$defs"].items()}
     for model in EVENTS.values():
-        _without_headers(schemas[model.__name__])
+        _without_headers(schemas[model.__name__], META - model.also_data)
     schemas["Outcome"]["properties"] |= {name: dict(schema) for name, schema in CHAIN.items()}
     schemas.pop("Fence", None)
     return dict(sorted(schemas.items()))
 
 
-def _without_headers(schema: Json) -> None:
+def _without_headers(schema: Json, names: set[str]) -> None:
     own = Event.model_fields
-    for name in META:
+    for name in names:
         alias = own[name].alias or name
         schema["properties"].pop(alias, None)
         if alias in schema.get("required", ()):

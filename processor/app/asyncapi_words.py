@@ -56,7 +56,7 @@ COMMON: Mapping[str, str] = {
     "ce_id": "The idempotency key: a topic holds each id once.",
     "ce_source": "genesys/<organisation id or unknown>",
     "ce_type": "What kind of fact this is.",
-    "ce_subject": "What it is about; equal to the key where it is known.",
+    "ce_subject": "What it is about; equal to the key.",
     "ce_time": "When it happened: RFC 3339, UTC, Z, milliseconds.",
     "ce_datadigest": "SHA-256 of the value, in hex.",
     "ce_timesource": "Only when the event itself did not say when: received or envelope.",
@@ -66,7 +66,10 @@ COMMON: Mapping[str, str] = {
     "content-type": "application/json",
 }
 
-RAW_HEADERS = COMMON
+RAW_HEADERS: Mapping[str, str] = {
+    **COMMON,
+    "ce_subjectsource": "Only when nobody knows what it is about: id, which then stands for the subject.",
+}
 
 CLEAN_HEADERS: Mapping[str, str] = {
     **COMMON,

@@ -78,7 +78,10 @@ class _Makes:
     def _api(
         self, name: str, url: str, auth: Authoriser | None = None, policy: ApiPolicy | None = None, region: str = ""
     ) -> Api:
-        api = Api(name, url, self.session, auth=auth, policy=policy, observe=self._observe, region=region)
+        accept = "application/json" if name.startswith("genesys") else "*/*"
+        api = Api(
+            name, url, self.session, auth=auth, policy=policy, observe=self._observe, region=region, accept=accept
+        )
         self.metrics.breaker_open.labels(name).set_function(lambda: float(api.is_down))
         return api
 

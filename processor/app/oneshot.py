@@ -16,13 +16,21 @@ from handlers.requests.brake import BrakeRequest
 from handlers.requests.ends import STARTED
 from handlers.requests.kinds import read
 from handlers.requests.plans import Configure, Plan, Story
-from handlers.requests.stories import turned_down
+from handlers.requests.stories import turned_down, unanswered
 from handlers.requests.words import Request
 from processor.clients.pace import Time
 from processor.errors import FarSideDown, RefusedError, RetryableError, UnknownEnd
 
 PATIENCE = timedelta(minutes=2)
 """For how long one request is tried again while Genesys answers, but not yes or no."""
+
+
+class Unanswered(RetryableError):
+    """Genesys gave no answer that decides it. `outcome` tells so, for the audit trail."""
+
+    def __init__(self, error: RetryableError, outcome: Outcome) -> None:
+        super().__init__(str(error), error.retry_after)
+        self.outcome = outcome
 
 
 class _Memory:
@@ -71,8 +79,8 @@ class OneShot:
         return await self._door.rules(request.kind).plan(request)
 
     async def carry_out(self, asked: Requested) -> Outcome:
-        """How it ended. Raises `RetryableError` when it was not done and the far side may do it later."""
-        request = read(asked.kind, asked.fields)
+        """How it ended. Raises `Unanswered` when it was not done and the far side may do it later."""
+        request, begun = read(asked.kind, asked.fields), self._now()
         _not_the_brake(request)
         again = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_delay(PATIENCE),
@@ -87,7 +95,7 @@ class OneShot:
             return await again(self._once, asked)
         except RetryableError as error:
             if self._memory.known.get(asked.id) != STARTED:
-                raise
+                raise Unanswered(error, self._failed(asked, request, error, begun)) from error
             return self._unknown(asked, request, error)
 
     async def _once(self, asked: Requested) -> Outcome:
@@ -102,6 +110,14 @@ class OneShot:
         if last is None:
             raise RuntimeError(f"{asked.kind}: the door said nothing of {asked.id}")
         return last
+
+    def _failed(self, asked: Requested, request: Request, error: RetryableError, begun: datetime) -> Outcome:
+        before = self._door.first_seen.pop(asked.id, None)
+        took = (self._now() - begun).total_seconds() * 1000
+        story = unanswered(Story(asked.id, begun, ""), error, before, took)
+        told = self._door.outcome(asked, request, story)
+        self._keep(told)
+        return told
 
     def _unknown(self, asked: Requested, request: Request, error: RetryableError) -> Outcome:
         end = UnknownEnd(

@@ -91,7 +91,8 @@ async def _spool(
         yield None
         return
     file = file_of(settings.spool)
-    patience = Patience(direct=min(1.0, settings.ack_deadline_seconds / 3), abandon=settings.ack_deadline_seconds / 3)
+    whole = settings.ack_deadline_seconds
+    patience = Patience(direct=min(1.0, whole / 3), abandon=whole / 3, last=min(0.3, whole / 10))
     send = partial(
         adopt,
         upstream=event_log,

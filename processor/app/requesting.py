@@ -20,10 +20,10 @@ from handlers.requests.words import Request
 from processor.app.auditfile import AuditFile, find_line
 from processor.app.farsides import far_sides
 from processor.app.log import log_file, open_log, utc_now
-from processor.app.oneshot import OneShot
+from processor.app.oneshot import OneShot, Unanswered
 from processor.app.policy import policy
 from processor.app.requests import Wait, as_asked, hand_in, state, undoing
-from processor.errors import ConflictError, PoisonError, RefusedError, RetryableError
+from processor.errors import ConflictError, NotValid, PoisonError, RefusedError
 from processor.event import instant
 from processor.eventlog import EventLog
 from processor.settings import Settings, SettingsError
@@ -55,7 +55,13 @@ class Planned:
         """The exit code that the request would have."""
         if self.error is None:
             return 0
-        return INVALID if isinstance(self.error, PoisonError) else 4 if isinstance(self.error, ConflictError) else 5
+        return (
+            INVALID
+            if isinstance(self.error, PoisonError | NotValid)
+            else 4
+            if isinstance(self.error, ConflictError)
+            else 5
+        )
 
     def shown(self) -> dict[str, Any]:
         """Names and values for people and programs: the difference by field, the facts, the exact calls."""
@@ -167,9 +173,9 @@ class Requesting:
         for number, request in enumerate(requests):
             try:
                 outcome = await one_shot.carry_out(as_asked(request, utc_now(), by=self.by))
-            except RetryableError:
-                if left := len(requests) - number:
-                    self.say(f"{left} of {len(requests)} requests were not carried out")
+            except Unanswered as unanswered:
+                yield as_line(unanswered.outcome)
+                self.say(f"{len(requests) - number} of {len(requests)} requests were not carried out")
                 raise
             yield as_line(outcome)
 

@@ -25,14 +25,14 @@ per id, and ends in one record in `genesys.outcomes` (and one line in the `AUDIT
 | `POST /requests/<kind>` | handed in; 422 names every problem; `Idempotency-Key` is the id | 202 `{"id"}` |
 | `GET /requests/<id>` | | `pending`, then how it ended |
 
-Exit codes: 0 done (or handed in) · 1 failed or unknown · 3 not valid · 4 conflict · 5 refused · 6 Genesys unreachable;
-of several requests the highest.
+Exit codes: 0 done (or handed in) · 1 failed or unknown · 2 usage or settings · 3 not valid · 4 conflict · 5 refused ·
+6 Genesys unreachable; of several requests the highest.
 
 | status | what it means | `--undo` |
 |---|---|---|
 | `done` | it is so now; `before` and `after` are equal when it was so already | yes |
-| `failed` | a part stands, or it is a dead letter: `error` says which | what stands |
-| `refused` | not valid (`facts.problems`), not permitted, or against a rule: `error` says what would do | no |
+| `failed` | a part stands, it is a dead letter, or (`--now`) Genesys did not answer: `error` says which | what stands |
+| `refused` | not valid for us or for Genesys (`facts.problems`), not permitted, or against a rule: `error` says what would do | no |
 | `conflict` | somebody else changed it; `before` shows what is there | no |
 | `started` | about to create what Genesys cannot create conditionally: after a crash it is looked for first | no |
 | `unknown` | it was tried, and nobody can say whether it is there: a person decides | no |

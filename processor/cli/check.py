@@ -108,7 +108,7 @@ async def _log_answers(settings: Settings) -> int:
             await log.check()
     except ProcessorError as error:
         print(f"log: {settings.log}: {error}")
-        return 1
+        return _code(error) if settings.log.startswith("kafka://") else 1
     print(f"log: {settings.log}: takes appends")
     return 0
 

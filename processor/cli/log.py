@@ -1,4 +1,4 @@
-"""`log backup FILE`: copies the embedded log while it runs."""
+"""`log backup FILE` copies the embedded log while it runs; `log verify [FILE]` reads all of it, or of a copy."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from processor.app.log import open_file
+from processor.app.log import log_file, open_file
 from processor.errors import ConflictError
+from processor.eventlog.sqlite_verify import verify
 from processor.settings import load
 
 
 def add(subparsers: Any) -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("log", help="copy the embedded log while it runs", description=__doc__)
+    parser = subparsers.add_parser("log", help="copy or verify the embedded log while it runs", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     backup = actions.add_parser("backup", help="copy the log while it runs; the copy opens like the log")
     backup.add_argument("file", type=Path, help="a file that does not exist yet")
     backup.set_defaults(run=lambda options: asyncio.run(_backup(options)))
+    check = actions.add_parser("verify", help="read all of it: exit 1 when something is not as it was written")
+    check.add_argument("file", type=Path, nargs="?", help="a copy (default: the log of the settings)")
+    check.set_defaults(run=_verify)
 
 
 async def _backup(options: argparse.Namespace) -> int:
@@ -28,3 +32,12 @@ async def _backup(options: argparse.Namespace) -> int:
         await log.backup(options.file)
     print(options.file)
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    file = options.file or log_file(load())
+    found = verify(file)
+    for damage in found.damages:
+        print(damage)
+    print(f"{file}: {found.records} records read, {found.changed} of them changed")
+    return 1 if found.damages else 0

@@ -68,7 +68,12 @@ def _refused(status: int, text: str) -> ProcessorError:
 
 
 def _read(file: Path) -> bytes:
-    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise PoisonError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def headers(settings: Settings, body: bytes) -> dict[str, str]:

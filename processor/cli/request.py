@@ -30,7 +30,8 @@ def add(subparsers: Any) -> None:
         help="change something in Genesys: files in, outcomes out",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="exit: 0 done (or handed in), 1 failed or unknown, 3 not valid, 4 conflict, 5 refused, 6 unreachable",
+        epilog="exit: 0 done (or handed in), 1 failed or unknown, 2 usage or settings, 3 not valid,\n"
+        "      4 conflict, 5 refused, 6 unreachable",
     )
     parser.add_argument(
         "files",

@@ -12,6 +12,7 @@ Here and in `refusals.py` alone HTTP statuses are read. What callers see:
     409 / 412                  ConflictError / PreconditionFailed (ConflictError)
     408, 425, 429              RetryableError with `retry_after`
     5xx, no answer             Unreachable (RetryableError), or FarSideDown once the breaker is open
+    400, 422                   Invalid (Rejected, NotValid); `places` says what of it
     any other                  Rejected (RefusedError): the same request would be rejected again
 """
 
@@ -136,8 +137,9 @@ class Api:
         clocks: Time | None = None,
         observe: Observe = lambda _name, _status, _seconds: None,
         proxies: Proxies | None = None,
+        accept: str = "*/*",
     ) -> None:
-        """`name` stands in errors, logs and metrics: `genesys`, `wfm`, `calendars`."""
+        """`name` stands in errors, logs and metrics: `genesys`, `wfm`, `calendars`. `accept`: what answers may be."""
         self.name = name
         self._base = base_url.rstrip("/")
         self._home = URL(base_url).origin()
@@ -152,6 +154,7 @@ class Api:
         self._breaker = Breaker(name, self._policy.breaker, self._time.monotonic)
         self._pace = Pace(name, self._time, self._policy.per_second, self._policy.patience, self._policy.per_minute)
         self._room = asyncio.Semaphore(self._policy.concurrency)
+        self._accept = accept
         self._hurries = False
         self._offset = timedelta()
 
@@ -198,7 +201,11 @@ class Api:
             method,
             url.extend_query(params) if params else url,
             orjson.dumps(json) if json is not None else data,
-            {**({"Content-Type": "application/json"} if json is not None else {}), **(headers or {})},
+            {
+                "Accept": self._accept,
+                **({"Content-Type": "application/json"} if json is not None else {}),
+                **(headers or {}),
+            },
             method in REPEATABLE if repeatable is None else repeatable,
             timeout or self._policy.timeout,
         )

@@ -13,6 +13,7 @@ import aiohttp
 from processor.clients.breaker import Unreachable
 from processor.clients.replies import (
     Forbidden,
+    Invalid,
     NotAllowed,
     NotFound,
     NotModified,
@@ -21,6 +22,7 @@ from processor.clients.replies import (
     Rejected,
     Reply,
     Unauthorised,
+    faults,
     missing_permission,
     retry_after,
     saying,
@@ -49,6 +51,10 @@ def _refused(text: str, reply: Reply, said: str) -> ProcessorError:
         return (ConflictError if status == 409 else PreconditionFailed)(text, found=reply)
     if status in (404, 410):
         return NotFound(text, said=said)
+    if status in (400, 422):
+        named = faults(reply)
+        told = "".join(f"; {where or 'it'}: {what}" for where, what in named if what not in said)
+        return Invalid(text + told, places=named)
     kinds = {304: NotModified, 405: NotAllowed}
     return kinds.get(status, Redirected if status < 400 else Rejected)(text)
 

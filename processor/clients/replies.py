@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from processor.errors import ConflictError, FarSideDown, RefusedError, RetryableError
+from processor.errors import ConflictError, FarSideDown, NotValid, RefusedError, RetryableError
 
 LONGEST_WAIT = timedelta(minutes=15)
 """A `Retry-After` beyond this is cut: some APIs send daily limits, and a person may lift them earlier."""
@@ -51,6 +51,10 @@ class PreconditionFailed(ConflictError):
 
 class Rejected(RefusedError):
     """Any other 4xx: the request itself is at fault."""
+
+
+class Invalid(NotValid, Rejected):
+    """400 or 422: what was sent is not valid, and `places` says where, as far as the body does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,21 @@ def saying(reply: Reply, secrets: Iterable[str]) -> str:
     words = " ".join(words.split())[:300]
     correlation = reply.headers.get("inin-correlation-id", "")[:80]
     return f"{words} (ININ-Correlation-Id {correlation})" if correlation else words
+
+
+MOST_FAULTS = 20
+
+
+def faults(reply: Reply) -> list[tuple[str, str]]:
+    """(field, what is wrong with it) of each that the body names under `details` or `errors`."""
+    body = _body(reply)
+    named = [one for name in ("details", "errors") for one in body.get(name) or () if isinstance(one, dict)]
+    found = []
+    for one in named[:MOST_FAULTS]:
+        where = next((one[name] for name in ("fieldName", "field", "entityName") if one.get(name)), "")
+        what = next((one[name] for name in ("message", "errorCode", "code") if one.get(name)), "not accepted")
+        found.append((str(where)[:200], str(what)[:300]))
+    return found
 
 
 PERMISSION = r"(?<![\w:/])[a-zA-Z][a-zA-Z-]*(?::[a-zA-Z*][a-zA-Z-]*){1,3}(?![\w:/])"

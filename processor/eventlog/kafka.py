@@ -21,6 +21,7 @@ from processor.eventlog.kafka_reader import Reader
 from processor.eventlog.kafka_records import Rows, encode
 from processor.eventlog.kafka_seats import Seats
 from processor.eventlog.kafka_subscription import KafkaSubscription
+from processor.eventlog.kafka_unrest import Unrest
 from processor.eventlog.producer import Limits, Producer
 from processor.telemetry import Metrics
 
@@ -133,7 +134,10 @@ class KafkaLog(EventLog):
             self._committed[group, topic] = made
             return made
 
+        unrest = Unrest(group)
+
         def rebalanced() -> None:
+            unrest.rebalanced()
             if self._metrics:
                 self._metrics.rebalances.labels(group).inc()
 

@@ -19,13 +19,21 @@ logger = logging.getLogger("processor.eventlog")
 CLOSE_SECONDS = 5.0
 
 
+class _Forgiving(set[Any]):
+    """A batch may be taken out that was taken out before: requests under way do so when they end."""
+
+    def remove(self, batch: Any) -> None:
+        self.discard(batch)
+
+
 async def discard(client: AIOKafkaProducer) -> None:
     """Never raises, and returns within some seconds. What its sender had given to a broker may still land."""
     sender = client._sender  # noqa: SLF001 - there is no public way to stop a sender that waits for a dead broker
     task: asyncio.Task[Any] | None = sender.sender_task
     accumulator = client._message_accumulator  # noqa: SLF001 - as above
     # A batch that waits for its repeat is in no set, and would complain about that when it is failed.
-    accumulator._pending_batches.update(batch for batches in accumulator._batches.values() for batch in batches)  # noqa: SLF001 - as above
+    waiting = [batch for batches in accumulator._batches.values() for batch in batches]  # noqa: SLF001 - as above
+    accumulator._pending_batches = _Forgiving([*accumulator._pending_batches, *waiting])  # noqa: SLF001 - as above
     accumulator.fail_all(KafkaError("this producer was replaced"))
     if task is not None:
         task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - it would fail once more on what is failed

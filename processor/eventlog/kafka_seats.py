@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -184,7 +184,7 @@ class Seats:
         """Fence, then ask where we are, then read on: in another order a zombie's last commit would be missed."""
         writers = {number: self._writer(number) for number in numbers} if self._pure else {}
         try:
-            await asyncio.gather(*(writer.take() for writer in writers.values()))
+            await _all_taken(writers.values())
             committed = await self._reader.committed(self._group, self._topic)
             self._reader.forget()
             seats = {}
@@ -225,3 +225,14 @@ class Seats:
             await self._commit({self.place(number): committed.get(number, seat.committed)})
 
         return ask
+
+
+async def _all_taken(writers: Collection[Transactions]) -> None:
+    """One that goes on alone after another has failed would fence whoever has the partition by then."""
+    taking = [asyncio.get_running_loop().create_task(writer.take()) for writer in writers]
+    try:
+        await asyncio.gather(*taking)
+    finally:
+        for task in taking:
+            task.cancel()
+        await asyncio.gather(*taking, return_exceptions=True)

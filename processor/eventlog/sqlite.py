@@ -149,8 +149,13 @@ class SqliteLog(EventLog):
         return await self._reader.ask(call)
 
     async def check(self) -> None:
-        """A real write when the last one is more than a second ago, and a look at the free space."""
+        """A real write when the last one is more than a second ago, and a look at the free space.
+
+        Fails for good once a reader has met damage: what is appended may lie well, but the file must be replaced.
+        """
         await self._commits.check()
+        if self._reader.damage:
+            raise RetryableError(self._reader.damage)
 
     async def compact(self, now: datetime, most_bytes: int = 0) -> int:
         """Remove what the topics no longer promise, in short transactions; how many records that were.
@@ -194,7 +199,10 @@ class SqliteLog(EventLog):
         return False
 
     async def backup(self, file: Path) -> None:
-        """Copy the log as it is at one moment, while it runs. Raises `ConflictError` when `file` exists."""
+        """Copy the log as it is at one moment, while it runs.
+
+        Raises `ConflictError` when `file` exists, `RetryableError` when the copy would be damaged.
+        """
         await asyncio.to_thread(_copy, self._path, file)
 
 
@@ -220,7 +228,13 @@ def _copy(path: Path, file: Path) -> None:
         os.close(os.open(partial_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         with closing(connect(path)) as source, closing(sqlite3.connect(partial_file)) as target:
             source.backup(target)
-        partial_file.replace(file)
+            ((found,),) = target.execute("PRAGMA quick_check(1)").fetchall()
+        if found == "ok":
+            partial_file.replace(file)
     except (OSError, sqlite3.Error) as error:
         partial_file.unlink(missing_ok=True)
         raise RetryableError(reason(file, error)) from error
+    if found != "ok":
+        partial_file.unlink()
+        place = " ".join(str(found).split())
+        raise RetryableError(f"event log {path}: it is damaged, and a copy would be: keep the last good one ({place})")

@@ -20,7 +20,7 @@ import orjson
 
 from processor.errors import RetryableError
 from processor.eventlog import Message, Record
-from processor.eventlog.sqlite_schema import OFFSET_MASK, connect, first_id, reason
+from processor.eventlog.sqlite_schema import OFFSET_MASK, connect, first_id, is_damage, reason
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ class Reader:
         self._loop = loop
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._connection: sqlite3.Connection | None = None
+        self.damage = ""
+        """What was last met that no repeat will mend."""
         self._thread = threading.Thread(target=self._run, name="eventlog-reader", daemon=True)
 
     def start(self) -> None:
@@ -66,7 +68,10 @@ class Reader:
                 answer = call(self._open())
             except Exception as error:
                 self._close()
-                self._tell(failed, RetryableError(reason(self._path, error)))
+                told = RetryableError(reason(self._path, error))
+                if is_damage(error):
+                    self.damage = str(told)
+                self._tell(failed, told)
             else:
                 self._tell(done, answer)
 

@@ -95,6 +95,11 @@ def reason(path: Path, error: Exception) -> str:
     return f"event log {path}: {_REASONS.get(code, 'it did not take the request')} ({error})"
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether the file itself is at fault: no repeat will mend it."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection for one thread at a time, in autocommit; makes no file. Raises sqlite3.Error."""
     address = f"{path.absolute().as_uri()}?mode=rw"

@@ -21,8 +21,14 @@ def _split(value: object) -> object:
     return value
 
 
+def _days(value: object) -> object:
+    """One date is a list of one; several may stand in one text."""
+    return (value,) if isinstance(value, date) else _split(value)
+
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
+Days = Annotated[tuple[date, ...], BeforeValidator(_days)]
 
 
 class Settings(BaseModel):
@@ -144,8 +150,8 @@ class Settings(BaseModel):
     """How far ahead opening hours and shifts are worked out."""
     capacity_floor: CapacityFloor = CapacityFloor()
     """Requests that would leave a schedule fewer hours are refused."""
-    holidays: Mapping[str, tuple[date, ...]] = Field(default_factory=dict)
-    """Dates (ISO) of the holiday ids that guide schedules name."""
+    holidays: Mapping[str, Days] = Field(default_factory=dict)
+    """The date (ISO), or the list of dates, of each holiday id that guide schedules name."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to Kafka."""

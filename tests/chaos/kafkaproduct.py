@@ -32,6 +32,8 @@ class Server:
     bootstrap: str
     words: tuple[str, ...] = ()
     more: Mapping[str, str] = field(default_factory=dict)
+    skew: float = 0
+    """Seconds by which its clock is ahead."""
     process: Process | None = None
     ready: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,9 +60,10 @@ class Server:
     async def spawn(self) -> None:
         """It is not ready yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        program = ("tests.chaos.skewed", str(self.skew)) if self.skew else ("processor",)
         with (self.folder / "server.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "processor", "serve", "--insecure-no-auth", *self.words),
+                *(sys.executable, "-m", *program, "serve", "--insecure-no-auth", *self.words),
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=log,
@@ -129,6 +132,6 @@ def rows(bootstrap: str, names: Iterable[str] = TOPICS) -> list[Row]:
 
 
 def _row(message: Any) -> Row:
-    headers = {name: (value or b"").decode() for name, value in message.headers() or ()}
-    key, value = (message.key() or b"").decode(), (message.value() or b"").decode()
+    headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or ()}
+    key, value = ((part or b"").decode(errors="replace") for part in (message.key(), message.value()))
     return Row(message.topic(), message.partition(), message.offset(), key, headers, value)

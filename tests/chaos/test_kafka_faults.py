@@ -9,153 +9,42 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from processor.devkafka.cluster import Cluster, throw_away
+from processor.devkafka.cluster import Cluster
 from sandbox.options import Options
 from sandbox.run import running
-from tests.chaos.callers import Callers
+from tests.chaos.course import Course, course_of, site
 from tests.chaos.history import Told, told_wrongly, violations
 from tests.chaos.kafkaproduct import Server, rows
 from tests.chaos.product import SECRET
-from tests.kafkabroker import had
+from tests.kafkabroker import Brokers
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
 SEED = int(os.environ.get("CHAOS_SEED", "4"))
-NODES = 3 if ROUNDS else 1
-AT_ONCE = 4
-PAUSE = 0.02
-"""Between two posts of one sender: this is about faults, not about speed."""
-SESSION_SECONDS = 30
-SHORT = ("join", "kill", "broker killed", "leave")
-LONG = ("join", "kill", "broker killed", "server hangs", "broker hangs", "leave", "all brokers away")
+END_SECONDS = 120
 
 
-class Site:
-    """One server of the product and those who post to it, for as long as it lives."""
-
-    def __init__(self, server: Server, callers: Callers) -> None:
-        self.server = server
-        self.callers = callers
-        self._stop = asyncio.Event()
-        self._calls: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        await self.server.start()
-        self._stop = asyncio.Event()
-        self._calls = asyncio.create_task(self.callers.call(self.server.url, AT_ONCE, self._stop, PAUSE))
-
-    async def quiet(self) -> None:
-        self._stop.set()
-        if self._calls:
-            await self._calls
-
-    async def kill(self) -> None:
-        await self.server.kill()
-        await self.quiet()
-
-    async def leave(self) -> None:
-        """A rolling restart's part: its callers go on until it is gone."""
-        assert await self.server.end() == 0
-        await self.quiet()
-
-
-class Course:
-    """The first site stays and has a spool; the second comes and goes."""
-
-    def __init__(self, cluster: Cluster, first: Site, second: Site) -> None:
-        self._cluster = cluster
-        self._first = first
-        self._second = second
-        self._chance = random.Random(SEED)
-        self.done: Counter[str] = Counter()
-        self._faults: dict[str, Callable[[], Awaitable[None]]] = {
-            "join": self._join,
-            "kill": self._kill,
-            "leave": self._leave,
-            "server hangs": self._server_hangs,
-            "broker killed": self._broker_killed,
-            "broker hangs": self._broker_hangs,
-            "all brokers away": self._all_away,
-        }
-
-    async def round(self, fault: str) -> None:
-        self.done[fault] += 1
-        await asyncio.sleep(self._chance.uniform(1, 3))
-        await self._faults[fault]()
-
-    def _there(self) -> bool:
-        process = self._second.server.process
-        return process is not None and process.returncode is None
-
-    async def _join(self) -> None:
-        if not self._there():
-            await self._second.start()
-        await asyncio.sleep(5)  # partitions move meanwhile
-
-    async def _kill(self) -> None:
-        await self._join()
-        await self._second.kill()
-        await self._second.start()
-
-    async def _leave(self) -> None:
-        if self._there():
-            await self._second.leave()
-
-    async def _server_hangs(self) -> None:
-        await self._join()
-        self._second.server.signal(signal.SIGSTOP)
-        await asyncio.sleep(SESSION_SECONDS + 8)
-        self._second.server.signal(signal.SIGCONT)
-        await asyncio.sleep(3)
-
-    async def _broker_killed(self) -> None:
-        number = self._chance.choice(self._cluster.nodes)
-        await asyncio.to_thread(self._cluster.kill, number)
-        await asyncio.sleep(self._chance.uniform(1, 4))
-        await asyncio.to_thread(self._cluster.start, number)
-        await asyncio.sleep(3)
-
-    async def _broker_hangs(self) -> None:
-        number = self._chance.choice(self._cluster.nodes)
-        await asyncio.to_thread(self._cluster.pause, number)
-        await asyncio.sleep(self._chance.uniform(2, 12))
-        await asyncio.to_thread(self._cluster.resume, number)
-        await asyncio.sleep(3)
-
-    async def _all_away(self) -> None:
-        for number in self._cluster.nodes:
-            await asyncio.to_thread(self._cluster.kill, number)
-        await asyncio.sleep(60)
-        await asyncio.to_thread(self._cluster.restore)
-
-
-@asynccontextmanager
-async def cluster(folder: Path) -> AsyncIterator[Cluster]:
-    """Of our own: the product's topics have fixed names, and a fault here is nobody else's."""
-    holding = had(throw_away(folder, NODES))
-    made = await asyncio.to_thread(holding.__enter__)
-    try:
-        yield made
-    finally:
-        await asyncio.to_thread(holding.__exit__, None, None, None)
+@pytest.fixture
+def brokers(request: pytest.FixtureRequest) -> Cluster:
+    """Three nodes for the long course."""
+    nodes: Brokers = request.getfixturevalue("kafka3" if ROUNDS else "kafka1")
+    return nodes.own
 
 
 async def all_ended(bootstrap: str, posts: list[Any], told: Callable[[], list[Told]]) -> list[str]:
-    """What is wrong once everything in raw has come to its end, or after a minute."""
+    """What is wrong once everything in raw has come to its end, or when it has had its time."""
     found: list[str] = []
     with suppress(TimeoutError):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(END_SECONDS):
             while True:
                 log = await asyncio.to_thread(rows, bootstrap)
                 found = violations(posts, log, dense=False)
@@ -168,7 +57,7 @@ async def all_ended(bootstrap: str, posts: list[Any], told: Callable[[], list[To
 
 async def until_empty(server: Server) -> None:
     """Nothing lies in its spool."""
-    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(END_SECONDS), aiohttp.ClientSession() as session:
         while True:
             async with session.get(f"{server.ready['admin']}/metrics") as answer:
                 if "\nprocessor_spooling 0.0" in await answer.text():
@@ -182,44 +71,36 @@ def publish(report: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240 + ROUNDS * 150)
-async def test_kafka_nothing_is_lost_doubled_or_put_out_of_order(tmp_path: Path) -> None:
+@pytest.mark.timeout(420 + ROUNDS * 150)
+async def test_kafka_nothing_is_lost_doubled_or_put_out_of_order(tmp_path: Path, brokers: Cluster) -> None:
     began = time.monotonic()
-    faults = [LONG[number % len(LONG)] for number in range(ROUNDS)] or list(SHORT)
-    async with (
-        cluster(tmp_path / "kafka") as brokers,
-        running(Options(port=0, wfm_port=0, quiet=True, wfm_secret=SECRET)) as sandbox,
-    ):
+    async with running(Options(port=0, wfm_port=0, quiet=True, wfm_secret=SECRET)) as sandbox:
         wfm = {"PROCESSOR_WFM_URL": str(sandbox.ready()["wfm"]), "PROCESSOR_WFM_SECRET": SECRET}
         spool = {"PROCESSOR_SPOOL": f"sqlite:///{tmp_path / 'spool.db'}"}
-        first = Site(Server(tmp_path / "one", brokers.bootstrap, more={**wfm, **spool}), Callers(SEED))
-        second = Site(Server(tmp_path / "two", brokers.bootstrap, more=wfm), Callers(SEED + 1))
+        first = site(tmp_path, "one", brokers.bootstrap, SEED, {**wfm, **spool})
+        second = site(tmp_path, "two", brokers.bootstrap, SEED + 1, wfm)
 
         def told() -> list[Told]:
             books = sandbox.wfm.books["events"]
             return [Told(e.id, e.told["subject"], e.told["sequence"]) for e in books.events.values()]
 
-        course = Course(brokers, first, second)
+        course = Course(brokers, sandbox, first, second, SEED)
         try:
             await first.start()
-            for fault in faults:
+            for fault in course_of(ROUNDS):
                 await course.round(fault)
             await first.quiet()
             await second.quiet()
             await first.callers.finish(first.server.url)
             await second.callers.finish(first.server.url)
             await until_empty(first.server)
-            posts = first.callers.posts + second.callers.posts
+            posts = first.callers.posts + second.callers.posts + course.poison
             found = await all_ended(brokers.bootstrap, posts, told)
-            ended = [
-                await site.server.end()
-                for site in (first, second)
-                if site.server.process and site.server.process.returncode is None
-            ]
+            ended = [await one.server.end() for one in (first, second) if one.there]
         finally:
-            for site in (first, second):
-                site.server.signal(signal.SIGCONT)
-                await site.kill()
+            for one in (first, second):
+                one.server.signal(signal.SIGCONT)
+                await one.kill()
     publish(
         {
             "seed": SEED,
@@ -237,5 +118,5 @@ async def test_kafka_nothing_is_lost_doubled_or_put_out_of_order(tmp_path: Path)
     assert not first.callers.wrong + second.callers.wrong
     assert first.callers.answers.refused == 0, "a spool takes what Kafka does not"
     assert "spooling" in first.server.said, "no fault met the spool: this run has shown nothing of it"
-    for site in (first, second):
-        assert "Traceback" not in site.server.said, site.server.said[site.server.said.index("Traceback") :][:3000]
+    for one in (first, second):
+        assert "Traceback" not in one.server.said, one.server.said[one.server.said.index("Traceback") :][:3000]

@@ -91,7 +91,7 @@ async def test_usage_input_and_far_sides_have_their_codes(tmp_path):
         (3, ["demo", "--seconds", "1"], settings, "at least 10"),
         (6, ["post", "no.json", "--url", f"http://127.0.0.1:{free_port()}/"], settings, "is the receiver running?"),
         (6, ["check"], away, ""),
-        (1, ["post", "not-there.json"], settings, "not-there.json"),
+        (3, ["post", "not-there.json"], settings, "not-there.json"),
     )
     done = await asyncio.gather(*(command(*words, settings=given, cwd=tmp_path) for _, words, given, _ in cases))
     for (code, words, _, said), one in zip(cases, done, strict=True):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 
 import orjson
@@ -106,11 +109,31 @@ def test_every_command_that_a_page_names_exists() -> None:
             assert name in known, f"{page.name}: genesys-processor {name}"
 
 
-def test_every_link_inside_leads_somewhere() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
+def options_of(command: str) -> str:
+    """Its help and that of its actions."""
+    known = argparse.ArgumentParser()
+    import_module(f"processor.cli.{command.replace('-', '_')}").add(known.add_subparsers())
+    return "\n".join(said(known))
+
+
+def said(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield parser.format_help()
+    for action in parser._actions:
+        for inner in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+            yield from said(inner)
+
+
+def test_every_option_that_a_page_names_is_one() -> None:
+    named = {
+        (page.name, command, option)
+        for page in PAGES
+        for command, rest in re.findall(r"genesys-processor ([a-z][a-z-]+)([^`\n|]*)", page.read_text(encoding="utf-8"))
+        for option in re.findall(r"(?<=\s)--[a-z][a-z-]+", rest)
+    }
+    assert len(named) > 10
+    texts = {command: options_of(command) for _, command, _ in named}
+    for page, command, option in sorted(named):
+        assert re.search(rf"{option}\b", texts[command]), f"{page}: genesys-processor {command} {option}"
 
 
 def test_every_make_target_named_exists() -> None:

@@ -47,7 +47,8 @@ def is_as_promised(ending: Ending, body: bytes) -> None:
     headers = raw.message.headers
     assert [headers["ce_id"]] == ending.ids
     assert raw.message.value == body
-    assert raw.message.key == (headers["ce_subject"] or headers["ce_id"])
+    assert raw.message.key == headers["ce_subject"]
+    assert headers.get("ce_subjectsource") == ("id" if raw.message.key == headers["ce_id"] else None)
     assert headers["ce_datadigest"] == digest(body)
     published, parked = ending.clean(), ending.of("genesys.deadletters")
     assert bool(published) + len(ending.fates()) + len(parked) == 1

@@ -7,29 +7,16 @@ import json
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from processor.devkafka.cluster import Cluster, throw_away
 from tests.chaos.kafkaproduct import Server, rows
-from tests.kafkabroker import had
+from tests.kafkabroker import Brokers
 
 POST = {"topicName": "v2.users.u-1.presence", "eventBody": {"id": "p"}, "version": "2"}
-
-
-@asynccontextmanager
-async def broker(folder: Path) -> AsyncIterator[Cluster]:
-    """Of our own: the product's topics have fixed names."""
-    holding = had(throw_away(folder, 1))
-    made = await asyncio.to_thread(holding.__enter__)
-    try:
-        yield made
-    finally:
-        await asyncio.to_thread(holding.__exit__, None, None, None)
 
 
 async def posted(url: str, count: int) -> set[str]:
@@ -69,49 +56,73 @@ def alive(pids: list[int]) -> list[int]:
 
 
 async def until(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not what():  # noqa: ASYNC110 - other processes decide when
             await asyncio.sleep(0.1)
 
 
 @pytest.mark.slow
-async def test_workers_share_a_port_and_one_that_dies_comes_back(tmp_path: Path) -> None:
-    async with broker(tmp_path / "kafka") as kafka:
-        server = Server(tmp_path / "one", kafka.bootstrap, ("--role", "receive", "--workers", "2"))
-        try:
-            await server.start()
-            assert server.process is not None
-            first, second = children(server.process.pid)
-            ids = await posted(server.url, 40)
-            assert acknowledged(await metrics(server)) == 40
+async def test_workers_share_a_port_and_one_that_dies_comes_back(tmp_path: Path, kafka1: Brokers) -> None:
+    server = Server(tmp_path / "one", kafka1.bootstrap, ("--role", "receive", "--workers", "2"))
+    try:
+        await server.start()
+        assert server.process is not None
+        first, second = children(server.process.pid)
+        ids = await posted(server.url, 40)
+        assert acknowledged(await metrics(server)) == 40
 
-            os.kill(first, signal.SIGKILL)
-            ids |= await posted(server.url, 40)
-            parent = server.process.pid
-            await until(lambda: len(children(parent)) == 2 and second in children(parent))
-            assert acknowledged(await metrics(server)) == 80, "what the dead one had counted stays counted"
-            workers = children(server.process.pid)
-            assert await server.end() == 0
-            assert not alive(workers)
-        finally:
-            await server.kill()
-        kept = {row.id for row in await asyncio.to_thread(rows, kafka.bootstrap, ("raw",))}
-    assert ids == kept
+        os.kill(first, signal.SIGKILL)
+        ids |= await posted(server.url, 40)
+        parent = server.process.pid
+        await until(lambda: len(children(parent)) == 2 and second in children(parent))
+        assert acknowledged(await metrics(server)) == 80, "what the dead one had counted stays counted"
+        workers = children(server.process.pid)
+        assert await server.end() == 0
+        assert not alive(workers)
+    finally:
+        await server.kill()
+    assert ids == {row.id for row in await asyncio.to_thread(rows, kafka1.bootstrap, ("raw",))}
     assert "Traceback" not in server.said
 
 
 @pytest.mark.slow
-async def test_workers_leave_when_whoever_started_them_is_killed(tmp_path: Path) -> None:
-    async with broker(tmp_path / "kafka") as kafka:
-        server = Server(tmp_path / "one", kafka.bootstrap, ("--role", "receive", "--workers", "2"))
-        try:
-            await server.start()
-            assert server.process is not None
-            workers = children(server.process.pid)
-            assert len(workers) == 2
-        finally:
-            await server.kill()
+async def test_what_a_worker_left_in_its_spool_is_sent_by_another(tmp_path: Path, kafka1: Brokers) -> None:
+    """Three receivers that had to keep events are killed; two are started, and all of it is in Kafka in the end."""
+    spool = {"PROCESSOR_SPOOL": f"sqlite:///{tmp_path / 'spool.db'}"}
+    server = Server(tmp_path / "one", kafka1.bootstrap, ("--role", "receive", "--workers", "3"), spool)
+    try:
+        await server.start()
+        await kafka1.call(kafka1.own.kill, 1)
+        ids = await posted(server.url, 60)
+        assert server.process is not None
+        workers = children(server.process.pid)
+        os.kill(server.process.pid, signal.SIGSTOP)  # it shall not start others
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        await server.kill()
         await until(lambda: not alive(workers))
+        assert (tmp_path / "spool-3.db").exists()
+        await kafka1.call(kafka1.own.start, 1)
+        server = Server(tmp_path / "two", kafka1.bootstrap, ("--role", "receive", "--workers", "2"), spool)
+        await server.start()
+        await until(lambda: not (tmp_path / "spool-3.db").exists())
+        assert await server.end() == 0, "their own spools are empty then"
+    finally:
+        await server.kill()
+    assert ids == {row.id for row in await asyncio.to_thread(rows, kafka1.bootstrap, ("raw",))}
+
+
+@pytest.mark.slow
+async def test_workers_leave_when_whoever_started_them_is_killed(tmp_path: Path, kafka1: Brokers) -> None:
+    server = Server(tmp_path / "one", kafka1.bootstrap, ("--role", "receive", "--workers", "2"))
+    try:
+        await server.start()
+        assert server.process is not None
+        workers = children(server.process.pid)
+        assert len(workers) == 2
+    finally:
+        await server.kill()
+    await until(lambda: not alive(workers))
 
 
 @pytest.mark.parametrize(

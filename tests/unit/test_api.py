@@ -24,6 +24,7 @@ from processor.clients.api import (
     open_session,
 )
 from processor.clients.authorise import Basic
+from processor.clients.replies import Invalid
 from processor.errors import ConflictError, FarSideDown, ProcessorError, RefusedError, RetryableError
 from tests.unit.farside import Clock, api_to, far_side, said, script
 
@@ -48,7 +49,7 @@ async def test_an_answer_that_is_no_json_is_worth_another_try() -> None:
     [
         (304, NotModified),
         (307, Redirected),
-        (400, Rejected),
+        (400, Invalid),
         (403, Forbidden),
         (404, NotFound),
         (405, NotAllowed),
@@ -58,7 +59,7 @@ async def test_an_answer_that_is_no_json_is_worth_another_try() -> None:
         (410, NotFound),
         (412, PreconditionFailed),
         (413, Rejected),
-        (422, Rejected),
+        (422, Invalid),
         (425, RetryableError),
         (429, RetryableError),
         (500, Unreachable),
@@ -87,13 +88,31 @@ async def test_a_missing_permission_is_named_however_the_body_names_it() -> None
         {"message": "You must have at least one of the following permissions assigned: [routing:queue:edit]"},
         {"message": "No.", "messageParams": {"permissions": "routing:queue:edit"}},
         {"message": "Missing required scope: routing:queue:edit"},
-        {"error": "insufficient_scope", "error_description": "routing:queue:edit is needed, see https://x.example:80/y"},
+        {
+            "error": "insufficient_scope",
+            "error_description": "routing:queue:edit is needed, see https://x.example:80/y",
+        },
     ]
     for body in bodies:
         async with api_to(script(said(403, body))) as (api, _):
             with pytest.raises(Forbidden) as raised:
                 await api.request("GET", "/x")
         assert str(raised.value.remedy).startswith("grant the permission routing:queue:edit to the client")
+
+
+async def test_what_genesys_does_not_accept_is_told_field_by_field() -> None:
+    body = {"message": "2 errors", "details": [{"fieldName": "slaTarget", "errorCode": "not.an.integer"}, {}, "x"]}
+    async with api_to(script(said(422, body))) as (api, _):
+        with pytest.raises(Invalid, match=r"2 errors; slaTarget: not\.an\.integer") as raised:
+            await api.request("GET", "/x")
+    assert raised.value.places == (("slaTarget", "not.an.integer"), ("", "not accepted"))
+
+
+async def test_what_a_missing_thing_said_stands_apart_from_its_address() -> None:
+    async with api_to(script(said(404, {"message": "no such queue"}))) as (api, _):
+        with pytest.raises(NotFound) as raised:
+            await api.request("GET", "/queues/1")
+    assert raised.value.said == "no such queue"
 
 
 async def test_an_error_names_the_correlation_id_and_never_a_secret() -> None:

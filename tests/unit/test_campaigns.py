@@ -9,6 +9,7 @@ import pytest
 
 from handlers.events import CampaignUpdated, Fate, Lookup
 from processor.errors import PoisonError
+from processor.shapes import instant
 from tests.unit.test_campaign_recurrences import official, recurrence, times
 from tests.unit.timesdesk import NOW, Desk
 
@@ -136,6 +137,28 @@ async def test_the_announcement_of_a_campaign_never_seen():
         {"event": "SCHEDULE_CREATED", "scheduleId": "s-9", "campaignId": "c-7", "timestamp": "2026-03-09T12:00:00Z"}
     )
     assert (record.subject, record.created, record.schedules) == ("campaign/c-7", "s-9", ())
+
+
+async def test_an_announcement_may_carry_the_whole_schedule():
+    desk = await Desk.open()
+    carried = {
+        "id": "s-9",
+        "campaignId": "c-7",
+        "startTime": "2026-03-09T00:00:00Z",
+        "endTime": "2026-03-11T00:00:00Z",
+        "timezone": "America/New_York",
+        "dailySchedule": [{"startTime": "09:00", "endTime": "13:00", "days": ["Tuesday"]}],
+    }
+    announced = {"event": "SCHEDULE_CREATED", "timestamp": "2026-03-09T12:00:00Z", "data": carried}
+    record, _ = await desk.post(announced)
+    assert isinstance(record, CampaignUpdated)
+    ((interval,),) = [one.intervals for one in record.schedules]
+    assert (record.created, instant(interval.start)) == ("s-9", "2026-03-10T13:00:00.000Z")
+    mended = {**carried, "dailySchedule": [{"startTime": "10:00", "endTime": "13:00", "days": ["Tuesday"]}]}
+    (later,) = await desk.post({**mended, "timestamp": "2026-03-09T13:00:00Z"})
+    assert later.created is None
+    (fate,) = await desk.post({**announced, "timestamp": "2026-03-09T11:00:00Z"})
+    assert fate.fate == "stale"
 
 
 async def test_the_recorded_schedules(shared):

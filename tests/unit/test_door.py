@@ -13,7 +13,7 @@ import pytest
 from handlers.events import FreezeRequested
 from handlers.requests.kinds import KINDS
 from processor.audit import verify
-from processor.errors import ConflictError, FatalError, PoisonError, RetryableError
+from processor.errors import ConflictError, FatalError, NotValid, PoisonError, RetryableError
 from processor.eventlog import Message, Record
 from processor.eventlog.partitions import partition_of
 from tests.unit.engine import forever, running, until
@@ -285,3 +285,74 @@ async def test_requests_about_different_things_do_not_wait_for_each_other() -> N
         assert not ended(log, "r1")
         things.held["t1"].set()
         await until(lambda: ended(log, "r1"))
+
+
+async def test_what_was_there_before_the_first_try_is_told_after_a_later_one() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[RetryableError("no answer")] * 2)
+    await through(log, things, [asked("r1")])
+    (outcome,) = outcomes(log)
+    assert (outcome["status"], outcome["before"], outcome["after"]) == ("done", GREEN, BLUE)
+    assert things.writes == ["t1"]
+
+
+async def test_turned_down_after_a_try_that_had_begun_says_that_a_part_may_stand() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[RetryableError("no answer")])
+    things.planning_later = [PoisonError("out of hours")]
+    await through(log, things, [asked("r1")])
+    (outcome,) = outcomes(log)
+    assert (outcome["status"], outcome["before"]) == ("failed", GREEN)
+    assert "a part of it may stand" in outcome["error"]
+
+
+async def test_a_conflict_tells_how_often_it_was_tried() -> None:
+    overtaken = ConflictError("changed by ada", found={"colour": "pink"}, retries=3)
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, before_effect=[overtaken])
+    await through(log, things, [asked("r1")])
+    assert outcomes(log)[0]["conflictRetries"] == 3
+
+
+async def test_what_genesys_does_not_accept_is_told_as_problems() -> None:
+    wrong = NotValid("422: no", places=[("colour", "too bright")])
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, before_effect=[wrong])
+    await through(log, things, [asked("r1")])
+    problem = {"place": "colour", "message": "too bright", "remedy": ""}
+    assert (outcomes(log)[0]["status"], outcomes(log)[0]["facts"]["problems"]) == ("refused", [problem])
+
+
+@pytest.mark.parametrize(
+    ("fields", "entry"),
+    [
+        (
+            {"kind": "schedule", "scheduleId": "s1", "start": 5},
+            {"action": "SCHEDULE_UPDATE", "scheduleId": "s1", "status": "failure"},
+        ),
+        ({"kind": "campaign-schedule", "campaignId": "c1"}, {"campaignId": "c1", "status": "FAILURE"}),
+        (
+            {"kind": "routing-profile", "profileId": "p1", "skillAssignments": 3},
+            {
+                "profileId": "p1",
+                "changes": {"skillAssignments": 3},
+                "status": "NON_COMPLIANT",
+                "auditVersion": "1.0",
+                "conflictCount": 0,
+            },
+        ),
+        ({"kind": "queue-routing", "queueId": "q1"}, {"entityType": "RoutingQueue", "entityId": "q1"}),
+        (
+            {"kind": "presence", "userId": "u1", "presenceId": []},
+            {"userId": "u1", "action": "presence_update", "targetState": None, "success": False, "etag": None},
+        ),
+        ({"kind": "no-such-kind", "userId": "u1"}, {}),
+    ],
+)
+async def test_what_cannot_be_read_has_its_guides_audit_entry_too(
+    fields: dict[str, Any], entry: dict[str, Any]
+) -> None:
+    log = MemoryLog()
+    misplaced(log, Message("genesys.requests", "", orjson.dumps(fields), {"ce_id": "r1"}), 0)
+    await through(log, Things())
+    (outcome,) = outcomes(log)
+    assert outcome["status"] == "refused"
+    assert outcome["audit"].items() >= entry.items()
+    assert bool(outcome["audit"]) == bool(entry)
+    assert all(outcome["error"] in (outcome["audit"].get(name) or outcome["error"]) for name in ("error", "details"))

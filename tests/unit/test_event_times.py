@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from handlers.events import PresenceUpdated
-from processor.event import instant
+from processor.event import Envelope, instant
 from tests.unit.normalisedesk import AGENT, NOW, Desk, clean, event_bridge, fate, presence
 
 FAR = "2031-01-01T00:00:00.000Z"
@@ -52,6 +52,15 @@ async def test_what_the_raw_record_says_stays_as_it_was_said(desk: Desk):
     (record,) = desk.log.records["genesys.raw"]
     assert record.message.headers["ce_time"] == FAR
     assert orjson.loads(record.message.value or b"")["time"] == FAR
+
+
+async def test_where_nobody_knows_what_it_is_about_the_id_stands_for_the_subject(desk: Desk):
+    await desk.post({"topicName": "channel.metadata", "eventBody": {"message": "WebSocket Heartbeat"}})
+    (record,) = desk.log.records["genesys.raw"]
+    headers = record.message.headers
+    assert headers["ce_subject"] == headers["ce_id"] == record.message.key
+    assert headers["ce_subjectsource"] == "id"
+    assert Envelope.from_record(record).subject == ""
 
 
 async def test_the_same_delivery_again_is_a_duplicate(desk: Desk):

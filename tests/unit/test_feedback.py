@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import orjson
+
 from handlers import FarSides, Policy, loop
 from handlers.events import Lookup
 from handlers.policy import Mode, Rule
@@ -17,6 +19,16 @@ async def test_a_breach_tightens_the_target_and_joins_the_pool() -> None:
     assert decision.target == {"serviceLevelSeconds": 45.0, "memberIds": ["backup-1"]}
     assert decision.baseline == {"serviceLevelSeconds": 60.0, "memberIds": []}
     assert decision.standing["email"].step == 1
+
+
+async def test_a_decision_says_in_its_data_what_caused_it() -> None:
+    loop = await feedback()
+    (decision,) = await hear(loop, queue(60), volume(60).model_copy(update={"cause": "raw-1"}))
+    assert orjson.loads(decision.data())["cause"] == decision.to_message().headers["ce_causationid"] == "raw-1"
+    asked = freeze(1)
+    await hear(loop, asked)
+    (frozen,) = tick(loop, START)
+    assert orjson.loads(frozen.data())["cause"] == frozen.to_message().headers["ce_causationid"] == asked.id
 
 
 async def test_nothing_is_changed_before_the_queue_is_known() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox.clock import SimClock
+from sandbox.clock import SimClock, stamp
 from sandbox.demand import Arrival, Arrivals, rate
 from sandbox.entities import queue as queue_json
 from sandbox.floor import Contact, Floor
@@ -244,3 +244,14 @@ def test_who_is_not_joined_takes_nothing_before_the_target_has_passed() -> None:
     ]
     assert taken
     assert min(contact.wait for contact in taken) >= 45
+
+
+def test_an_agent_who_is_taken_again_at_once_was_idle_before() -> None:
+    floor, _ = a_floor()
+    told = [one for one in floor.advance(BEGIN + 40 * MINUTE) if one.what == "routing"]
+    times: dict[str, list[str]] = {}
+    for one in told:
+        times.setdefault(one.id, []).append(stamp(one.routing_since or one.at))
+    assert len(told) > 1000
+    for each in times.values():
+        assert sorted(set(each)) == each

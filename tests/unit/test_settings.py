@@ -82,6 +82,13 @@ def test_the_file_brings_lists_and_tables_and_the_environment_wins(tmp_path: Pat
         load({"PROCESSOR_CONFIG": str(file)})
 
 
+@pytest.mark.parametrize("written", ["2026-12-25", "'2026-12-25'", "[2026-12-25]", "'2026-12-25, 2026-12-25'"])
+def test_a_holiday_of_one_date_needs_no_list(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"holidays: {{xmas: {written}}}\n")
+    assert {day.isoformat() for day in load({"PROCESSOR_CONFIG": str(file)}).holidays["xmas"]} == {"2026-12-25"}
+
+
 def test_what_has_no_settings_is_off_and_says_so() -> None:
     sentences = " ".join(switched_off(load({})))
     for name in ("GENESYS_CLIENT_ID", "WFM_URL", "CALDAV_URL", "CALENDAR_SECRET", "ESCALATION_URL", "LOOP_MODE=act"):

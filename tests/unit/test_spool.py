@@ -19,7 +19,7 @@ from processor.spool_left import adopt, left_over, spool_of
 from processor.telemetry import Metrics
 
 TOPIC = "genesys.raw"
-QUICK = Patience(direct=0.05, abandon=0.05, pause=0.001, longest_pause=0.005)
+QUICK = Patience(direct=0.05, abandon=0.05, last=0.05, pause=0.001, longest_pause=0.005)
 
 
 class Upstream:
@@ -121,6 +121,46 @@ async def test_before_the_first_record_is_kept_nothing_is_on_its_way(tmp_path: P
         upstream.turn("takes")
         await spool.emptied()
     assert sorted(numbers(upstream)) == list(range(20)), "each of them once"
+
+
+async def test_it_is_over_also_while_callers_never_rest(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    sent: dict[int, list[int]] = {caller: [] for caller in range(8)}
+    rest = asyncio.Event()
+
+    async def call(spool: Spool, caller: int) -> None:
+        number = caller
+        while not rest.is_set():
+            await spool.append([one(number, f"agent/u-{caller}")])
+            sent[caller].append(number)
+            number += len(sent)
+
+    async with spooling(tmp_path, upstream) as (spool, metrics), asyncio.TaskGroup() as callers:
+        for caller in sent:
+            callers.create_task(call(spool, caller))
+        await until(lambda: (shown(metrics, "records") or 0) > 100)
+        upstream.turn("takes")
+        await spool.emptied()
+        direct = len(upstream.taken)
+        await until(lambda: len(upstream.taken) > direct + 100 or spool._spooling)
+        assert not spool._spooling
+        rest.set()
+    for caller, told in sent.items():
+        assert [n for n in numbers(upstream) if n % len(sent) == caller] == told, "in order, each once"
+
+
+async def test_who_waits_for_the_last_batch_comes_in_when_kafka_is_away_again(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    async with spooling(tmp_path, upstream) as (spool, _):
+        await spool.append([one(0)])
+        await until(lambda: not spool._open.is_set())  # the last batch is on its way, and nobody takes it
+        await spool.append([one(1)])
+        assert numbers(upstream) == []
+        upstream.turn("takes")
+        await spool.emptied()
+    assert numbers(upstream) == [0, 1]
 
 
 async def test_one_that_is_late_takes_all_others_with_it_at_once(tmp_path: Path) -> None:

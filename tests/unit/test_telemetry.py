@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from aiokafka.errors import ProducerFenced
 from prometheus_client import generate_latest
 
 from processor.telemetry import Metrics, Redactor, Seldom, configure_logging
@@ -144,3 +145,11 @@ def test_words_without_end_do_not_fill_the_memory(stream: io.StringIO) -> None:
         logging.getLogger("aiokafka").error("no node %d", number)
     assert len(lines(stream)) == 10 * Seldom.KNOWN
     assert len(seldom._known) == Seldom.KNOWN
+
+
+def test_what_a_library_left_unasked_is_not_told_and_what_we_left_is(stream: io.StringIO) -> None:
+    logging.getLogger().handlers[0].filters[:] = [Seldom(lambda: 0.0)]
+    for error in (ProducerFenced(), ZeroDivisionError("ours")):
+        logging.getLogger("asyncio").error("never retrieved", exc_info=(type(error), error, None))
+    (line,) = lines(stream)
+    assert "ours" in line["exception"]

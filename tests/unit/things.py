@@ -61,6 +61,8 @@ class Things:
     """Raised once each, after the effect: it is there, and nobody was told."""
     before_effect: list[BaseException] = field(default_factory=list)
     planning: list[BaseException] = field(default_factory=list)
+    planning_later: list[BaseException] = field(default_factory=list)
+    """Raised once each, from the second plan on."""
     searchable: bool = True
     held: dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -68,6 +70,8 @@ class Things:
         self.plans += 1
         if self.planning:
             raise self.planning.pop(0)
+        if self.planning_later and self.plans > 1:
+            raise self.planning_later.pop(0)
         if request.thing_id in self.held:
             await self.held[request.thing_id].wait()
         if request.new:

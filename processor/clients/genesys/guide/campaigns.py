@@ -80,15 +80,17 @@ class Campaigns:
             body = reply.json()
             page = body if isinstance(body, list) else body.get("entities") or []
             found += page
-            if isinstance(body, list) or not page or number >= (body.get("pageCount") or 1):
+            if isinstance(body, list) or not page:
+                break
+            if not body.get("nextUri") and number >= (body.get("pageCount") or 1):
                 break
         listed = (Entry(str(one.get("id") or ""), str(one.get("name") or ""), one) for one in found)
         return Present(campaign_id, tuple(listed), asked)
 
     def standing(self, present: Present, wanted: Wanted) -> str | None:
         """The server may have given it an id of its own: what it says decides."""
-        content = _content(body_of(wanted))
-        return next((one.schedule_id for one in present.entries if _content(one.source) == content), None)
+        body = body_of(wanted)
+        return next((one.schedule_id for one in present.entries if _is_same(one.source, body)), None)
 
     def addition(self, present: Present, wanted: Wanted) -> Write:
         """What is there already plays no part in it."""
@@ -194,6 +196,13 @@ def _slot(slot: Slot) -> Mapping[str, Any]:
     }
 
 
+def _is_same(source: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Limits that a server does not repeat make no difference."""
+    content = _content(source)
+    limits = ("maxConcurrentCalls", "maxConcurrentAgents")
+    return content == _content(wanted) and all(source.get(name) in (None, wanted[name]) for name in limits)
+
+
 def _content(source: Mapping[str, Any]) -> object:
     """What makes two schedules the same, whatever id they have; None where it cannot be read."""
     try:
@@ -205,8 +214,7 @@ def _content(source: Mapping[str, Any]) -> object:
         )
     except (KeyError, TypeError, ValueError):
         return None
-    limits = (source.get("maxConcurrentCalls"), source.get("maxConcurrentAgents"))
-    return start, end, source.get("timezone") or "UTC", slots, limits
+    return start, end, source.get("timezone") or "UTC", slots
 
 
 def _clock(text: str) -> object:

@@ -75,7 +75,9 @@ class Looks:
             body = reply.json()
             page = body if isinstance(body, list) else body.get("entities") or []
             found += page
-            if isinstance(body, list) or not page or number >= (body.get("pageCount") or 1):
+            if isinstance(body, list) or not page:
+                break
+            if not body.get("nextUri") and number >= (body.get("pageCount") or 1):
                 break
         return Answer("campaign", subject, {"schedules": found}, reply.asked)
 

@@ -77,6 +77,7 @@ async def change(
             f"changed{who} again and again while we wrote ({patience.attempts} attempts): {overtaken}",
             found,
             "look at what is there now, then hand the request in once more",
+            retries=patience.attempts - 1,
         ) from overtaken
 
 

@@ -17,14 +17,28 @@ MOST_PAGES = 10_000
 
 
 async def pages(api: Api, path: str, params: Params | None = None) -> AsyncIterator[tuple[Sequence[Entity], Reply]]:
-    """Page after page of a list. One that gives neither `nextUri` nor `pageCount` ends with its first."""
+    """Page after page of a list. One that tells nothing of a next page ends with the first that is not full."""
+    before: Sequence[Entity] = []
     for number in range(1, MOST_PAGES + 1):
         reply = await api.request("GET", path, params={**(params or {}), "pageNumber": number, "pageSize": PAGE})
         body = reply.json()
         page = body.get("entities") or []
+        if number > 1 and page == before:
+            return  # whoever knows no pages shows the same one again
         yield page, reply
-        if not page or not (body.get("nextUri") or number < (body.get("pageCount") or 0)):
+        before = page
+        if not page or not _goes_on(body, number, len(page)):
             return
+
+
+def _goes_on(body: Mapping[str, Any], number: int, found: int) -> bool:
+    if body.get("nextUri") or number < (body.get("pageCount") or 0):
+        return True
+    if "nextUri" in body or body.get("pageCount"):
+        return False
+    if body.get("total") is not None:
+        return bool(number * (body.get("pageSize") or PAGE) < body["total"])
+    return found >= PAGE
 
 
 async def entities(api: Api, path: str, params: Params | None = None) -> AsyncIterator[Entity]:
