@@ -32,7 +32,7 @@ Exit codes: 0 done (or handed in) · 1 failed or unknown · 2 usage or settings 
 |---|---|---|
 | `done` | it is so now; `before` and `after` are equal when it was so already | yes |
 | `failed` | a part stands, it is a dead letter, or (`--now`) Genesys did not answer: `error` says which | what stands |
-| `refused` | not valid for us or for Genesys (`facts.problems`), not permitted, or against a rule: `error` says what would do | no |
+| `refused` | not valid for us or Genesys (`facts.problems`), not permitted, or against a rule: see `error` | no |
 | `conflict` | somebody else changed it; `before` shows what is there | no |
 | `started` | about to create what Genesys cannot create conditionally: after a crash it is looked for first | no |
 | `unknown` | it was tried, and nobody can say whether it is there: a person decides | no |

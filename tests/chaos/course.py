@@ -28,7 +28,7 @@ SESSION_SECONDS = 30
 AWAY_SECONDS = float(os.environ.get("CHAOS_AWAY", "60"))
 SKEW_SECONDS = 120
 STORM_POSTS = 150
-SHORT = ("join", "poison", "storm", "kill", "leader killed", "rolling restart")
+SHORT = ("join", "poison", "storm", "clocks apart", "leader killed", "rolling restart")
 LONG = (
     *("join", "poison", "clocks apart", "storm", "kill", "leader killed", "server hangs", "coordinator killed"),
     *("broker hangs", "rolling restart", "controller killed", "leave", "twins", "all brokers away"),

@@ -189,11 +189,15 @@ async def test_who_stops_waiting_is_told_that_the_request_goes_on(tmp_path: Path
 async def test_an_unreachable_genesys_is_named_and_nothing_is_claimed(tmp_path: Path) -> None:
     async with organisation(tmp_path) as (_, settings):
         away = {**settings, "GENESYS_API_URL": "http://127.0.0.1:9", "GENESYS_LOGIN_URL": "http://127.0.0.1:9"}
-        for how in ("--now", "--dry-run"):
-            done = await command("request", written(tmp_path, LATER), how, settings=away)
-            assert (done.code, done.out) == (6, ""), done.err
-            assert "127.0.0.1" in done.err
+        planned = await command("request", written(tmp_path, LATER), "--dry-run", settings=away)
+        assert (planned.code, planned.out) == (6, ""), planned.err
         assert audit(tmp_path) == []
+        done = await command("request", written(tmp_path, LATER), "--now", settings=away)
+        (outcome,) = done.lines
+        assert (done.code, outcome["status"], outcome["after"]) == (6, "failed", {}), done.err
+        for said in (planned.err, done.err, outcome["error"], outcome["audit"]["details"]):
+            assert "127.0.0.1:9: connection refused" in said
+        assert [line["audit"]["status"] for line in audit(tmp_path)] == ["failure"]
 
 
 async def test_without_genesys_nothing_is_handed_in_but_the_brake(tmp_path: Path) -> None:
