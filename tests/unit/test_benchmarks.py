@@ -39,13 +39,13 @@ def test_results_of_an_earlier_run_do_not_count(folder: Path, monkeypatch: pytes
     (folder / "old.py").write_text("")
     (folder / "results" / "old.json").write_text(json.dumps([{"name": "old"}]))
     monkeypatch.setattr(bench.time, "time", lambda: (folder / "old.py").stat().st_mtime + 3600)
-    assert bench.measure(folder / "old.py") == "wrote no old.json"
+    assert bench.measure("old", [str(folder / "old.py")]) == "wrote no old.json"
 
 
 def test_one_that_takes_too_long_is_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "slow.py").write_text("import time; time.sleep(60)")
     monkeypatch.setattr(bench, "SECONDS", 0.2)
-    assert "not done within" in str(bench.measure(folder / "slow.py"))
+    assert "not done within" in str(bench.measure("slow", [str(folder / "slow.py")]))
 
 
 def test_an_unknown_name_is_refused_with_those_that_exist(folder: Path) -> None:

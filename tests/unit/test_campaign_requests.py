@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_told_at_once_each_with_what_would_do() -> None:
         ({"dailySlots": [slot("09:00", "10:00", timezone="Chicago")]}, "dailySlots[0].timezone", "America/Chicago"),
         ({"limits": {"maxConcurrentLines": 3}}, "limits.maxConcurrentLines", "leave it out"),
         ({"startDate": None}, "startDate", "say it"),
-        ({"dailySlots": "always"}, "dailySlots", "tuple"),
+        ({"dailySlots": "always"}, "dailySlots", "a list"),
     ],
 )
 def test_one_thing_that_is_wrong(changes: dict[str, Any], place: str, says: str) -> None:
