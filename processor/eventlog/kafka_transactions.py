@@ -26,8 +26,8 @@ logger = logging.getLogger("processor.eventlog")
 
 WRITE_SECONDS = 8.0
 """Shorter than the broker's time-out of a transaction."""
-FAILURES = (errors.KafkaError, OSError, TimeoutError, AssertionError)
-"""AssertionError: aiokafka asserts that its transaction is in the right state."""
+FAILURES = (errors.KafkaError, errors.IllegalOperation, OSError, TimeoutError, AssertionError)
+"""AssertionError, IllegalOperation: aiokafka's transaction is not in the right state, since a part of it has failed."""
 
 
 @dataclass(frozen=True, slots=True)

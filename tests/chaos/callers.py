@@ -92,12 +92,19 @@ class Callers:
             for _ in range(at_once):
                 all_.create_task(self._sender(session, url, stop, pause))
 
-    async def finish(self, url: str) -> None:
+    async def finish(self, url: str, at_once: int = 8) -> None:
         """Everything once more that was never acknowledged, as its senders would."""
         self._again.extend(post.id for post in self._known.values() if not post.acknowledged)
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-            while self._again:
-                await self._send(session, url, self._known[self._again.popleft()])
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            asyncio.TaskGroup() as all_,
+        ):
+            for _ in range(at_once):
+                all_.create_task(self._rest(session, url))
+
+    async def _rest(self, session: aiohttp.ClientSession, url: str) -> None:
+        while self._again:
+            await self._send(session, url, self._known[self._again.popleft()])
 
     async def _sender(self, session: aiohttp.ClientSession, url: str, stop: asyncio.Event, pause: float) -> None:
         while not stop.is_set():

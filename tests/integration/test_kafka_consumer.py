@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import IllegalOperation
 
 from processor.errors import RetryableError, Revoked
 from processor.eventlog import Message, Record, Topic
@@ -119,7 +120,16 @@ async def test_a_transaction_of_unknown_end_is_looked_up_and_not_written_twice(k
             assert await log.committed(group, topic) == after(records)
 
 
-async def test_a_transaction_that_failed_before_its_end_leaves_nothing_and_is_written_again(kafka: Broker) -> None:
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("commit_transaction", TimeoutError()),
+        ("send_batch", IllegalOperation("an earlier batch has failed meanwhile")),
+    ],
+)
+async def test_a_transaction_that_failed_before_its_end_leaves_nothing_and_is_written_again(
+    kafka: Broker, step: str, error: Exception
+) -> None:
     async with logs(kafka) as (topic, (log,)):
         await put(log, topic, 20)
         async with log.subscribe(topic, kafka.fresh("group"), nothing, no_offsets) as member:
@@ -127,10 +137,10 @@ async def test_a_transaction_that_failed_before_its_end_leaves_nothing_and_is_wr
             outputs = [Message(f"{topic}.out", r.message.key, r.message.value) for r in records]
             writer = member._seats.held[0].writer
 
-            async def never() -> None:
-                raise TimeoutError
+            async def never(*_: object, **__: object) -> None:
+                raise error
 
-            writer._client.commit_transaction = never
+            setattr(writer._client, step, never)
             with pytest.raises(RetryableError):
                 await member.commit(after(records), outputs)
             assert await everything(log, f"{topic}.out") == []

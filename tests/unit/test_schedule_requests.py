@@ -133,7 +133,7 @@ def test_times_that_yaml_reads_as_numbers_are_told_and_dates_are_taken() -> None
         ({**WEEKLY, "timezoneId": ""}, "timezoneId", "Europe/London"),
         ({**WEEKLY, "minimumWeeklyHours": 169}, "minimumWeeklyHours", "168"),
         ({**WEEKLY, "peakPeriods": [entry(["monday"], "12:00", "08:00")]}, "peakPeriods[0].endTime", "not before"),
-        ({**WEEKLY, "scheduleEntries": "always"}, "scheduleEntries", "tuple"),
+        ({**WEEKLY, "scheduleEntries": "always"}, "scheduleEntries", "a list"),
     ],
 )
 def test_each_mistake_is_told_at_its_place(fields: dict[str, Any], place: str, said: str) -> None:
