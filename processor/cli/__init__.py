@@ -39,6 +39,7 @@ COMMANDS = (
     "check",
     "drift",
     "audit",
+    "backtest",
     "openapi",
     "asyncapi",
 )

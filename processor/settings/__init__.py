@@ -86,6 +86,8 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
         if field in Settings.model_fields:
             values[field] = value
         elif field.removesuffix("_file") in secret_fields() and field.endswith("_file"):
+            if environ.get(name.removesuffix("_FILE")):
+                problems.append(f"{name.removesuffix('_FILE')} and {name}: set one of them")
             _read_secret(values, field.removesuffix("_file"), Path(value), problems)
         else:
             problems.append(f"{name} is no setting of this program (see `genesys-processor check`)")

@@ -121,7 +121,8 @@ class Settings(BaseModel):
     loop_mode: Literal["off", "observe", "act"] = "observe"
     """`observe` decides and tells; `act` also changes queues."""
     loop_queues: Texts = ()
-    """What the loop may touch: queue ids, `name:` patterns, `division:` ids, `media:` types. Needed to act."""
+    """What the loop may touch: queue ids, `name:` patterns, `division:` ids, which widen the choice, and `media:`
+    types, which narrow it. It neither changes nor tells of other queues. Needed to act."""
     loop_rule: LoopRule = LoopRule()
     """When the loop acts, and how far."""
     loop_pools: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

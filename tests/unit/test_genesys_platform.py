@@ -52,9 +52,8 @@ async def test_a_list_that_is_forbidden_is_left_out_and_said(caplog: pytest.LogC
         found = await genesys.subjects()
     assert not [subject for subject in found if subject.startswith("agent/")]
     assert "queue/q1" in found
-    assert [record.__dict__["remedy"] for record in caplog.records] == [
-        "grant the permission directory:user:view to the client's role"
-    ]
+    (remedy,) = [record.__dict__["remedy"] for record in caplog.records]
+    assert remedy.startswith("grant the permission directory:user:view to the client")
 
 
 async def test_a_list_that_fails_is_no_empty_list() -> None:

@@ -1,0 +1,124 @@
+"""What the loop would have decided about volume that was recorded: the very rules, nothing is asked or changed.
+
+What the adjustments would have done to the volume nobody knows: each hour is judged as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from handlers.brake import brakes
+from handlers.decide import know
+from handlers.events import Decision, FreezeRequested, QueueUpdated, VolumeUpdated
+from handlers.feedback import Feedback
+from handlers.policy import Mode, remember
+from processor.app.log import open_log
+from processor.app.policy import policy
+from processor.errors import PoisonError
+from processor.event import Event
+from processor.eventlog import EventLog, Message, Record
+from processor.settings import Settings
+from processor.shapes import renewed
+from processor.table import Table, last
+
+
+class Blank:
+    """A log of one partition that holds nothing, for tables that are filled by hand."""
+
+    partitions = 1
+
+    async def bounds(self, _: str, __: int) -> tuple[int, int]:
+        """Nothing."""
+        return 0, 0
+
+    async def read(self, _: str, __: int, ___: int, ____: int) -> AsyncIterator[Record]:
+        """Nothing."""
+        return
+        yield
+
+
+async def backtest(settings: Settings, files: Sequence[Path]) -> list[Decision]:
+    """In the order of the volume's times. `files` hold lines of `tail --json`; none = the log of the settings.
+
+    Raises `PoisonError` for a line that is no record, naming it.
+    """
+    events = _from_files(files) if files else await _from_log(settings)
+    queues = {event.subject: event for event in events if isinstance(event, QueueUpdated)}
+    volumes = sorted((e for e in events if isinstance(e, VolumeUpdated)), key=lambda event: (event.time, event.id))
+    return await replay(settings, queues, volumes)
+
+
+async def replay(
+    settings: Settings, queues: Mapping[str, QueueUpdated], volumes: Iterable[VolumeUpdated]
+) -> list[Decision]:
+    """As `act` would decide; a queue whose settings are not known is decided about never."""
+    told = policy(settings)
+    mind = Feedback(
+        windows=Table(VolumeUpdated, fold=remember),
+        queues=Table(QueueUpdated, fold=know),
+        freezes=Table(FreezeRequested, fold=brakes),
+        decisions=Table(Decision, fold=last),
+        mode=Mode.ACT,
+        rule=told.rule,
+        selection=told.selection,
+        pools=told.pools,
+    )
+    tables: tuple[Table[Any, Any], ...] = (mind.windows, mind.queues, mind.freezes, mind.decisions)
+    blank: Any = Blank()
+    for table in tables:
+        await table.load(blank, 0)
+    made: list[Decision] = []
+    for volume in volumes:
+        queue = queues.get(volume.subject)
+        if queue is None:
+            continue
+        mind.queues.apply(renewed(queue, {"time": volume.time + timedelta(milliseconds=1)}))
+        mind.windows.apply(volume)
+        for decided in await mind(volume) or ():
+            if isinstance(decided, Decision):
+                mind.decisions.apply(decided)
+                made.append(decided)
+    return made
+
+
+async def _from_log(settings: Settings) -> list[Event]:
+    async with open_log(settings) as log:
+        return [event async for event in _read(log)]
+
+
+async def _read(log: EventLog) -> AsyncIterator[Event]:
+    for kind in (QueueUpdated, VolumeUpdated):
+        for partition in range(log.partitions):
+            async for record in log.read(kind.topic, partition, *await log.bounds(kind.topic, partition)):
+                if record.message.value is not None:
+                    yield kind.from_record(record)
+
+
+def _from_files(files: Sequence[Path]) -> list[Event]:
+    found: list[Event] = []
+    for file in files:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise PoisonError(f"{file} cannot be read: {error}") from error
+        found += [event for number, line in enumerate(lines, 1) if (event := _event(line, f"{file}:{number}"))]
+    return found
+
+
+def _event(line: str, place: str) -> Event | None:
+    if not line.strip():
+        return None
+    try:
+        said = orjson.loads(line)
+        kind = {one.topic: one for one in (QueueUpdated, VolumeUpdated)}.get(said["topic"])
+        if kind is None or said["value"] is None:
+            return None
+        message = Message(said["topic"], said["key"], orjson.dumps(said["value"]), said["headers"])
+        return kind.from_record(Record(said["topic"], 0, int(said["offset"]), said["timestamp"], message))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise PoisonError(f"{place}: no line of `tail --json`: {error}", place) from error

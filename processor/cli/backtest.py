@@ -1,0 +1,74 @@
+"""`backtest [FILE…]`: what the loop would have decided about recorded volume, under the rule of the settings."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from handlers.events import Decision
+from processor.app.backtesting import backtest
+from processor.event import instant
+from processor.settings import LoopRule, Settings, SettingsError, load
+
+
+def add(subparsers: Any) -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "backtest", help="what the loop would have decided about recorded volume", description=__doc__
+    )
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="lines of `tail volume --json` and `tail queues --json`; default: the log of the settings",
+    )
+    parser.add_argument(
+        "--rule",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"try another limit: {', '.join(LoopRule.model_fields)}; may be given several times",
+    )
+    parser.add_argument("--json", action="store_true", help="one decision a line, as the topic would hold it")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    decisions = asyncio.run(backtest(with_rule(load(), options.rule), options.files))
+    for decision in decisions:
+        print(_as_json(decision) if options.json else _line(decision))
+    if not options.json:
+        counts = {action: sum(one.action == action for one in decisions) for action in ("adjust", "restore", "suggest")}
+        print(", ".join(f"{count} {action}" for action, count in counts.items()))
+    return 0
+
+
+def with_rule(settings: Settings, words: list[str]) -> Settings:
+    """The settings with some limits of the rule replaced. Raises SettingsError naming what is wrong."""
+    changed: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or name not in LoopRule.model_fields:
+            raise SettingsError(f"--rule {word}: NAME=VALUE with a name of {', '.join(LoopRule.model_fields)}")
+        changed[name] = value
+    try:
+        rule = LoopRule.model_validate({**settings.loop_rule.model_dump(), **changed})
+    except ValueError as error:
+        raise SettingsError(f"--rule: {error}") from error
+    return settings.model_copy(update={"loop_rule": rule})
+
+
+def _as_json(decision: Decision) -> str:
+    return orjson.dumps({"time": instant(decision.time), **orjson.loads(decision.data())}).decode()
+
+
+def _line(decision: Decision) -> str:
+    target = decision.target.get("serviceLevelSeconds")
+    aim = f"  target {target:g} s" if isinstance(target, int | float) else ""
+    what = f"{decision.action:<10} {decision.queue_id}  {decision.media_type or ''}{aim}"
+    return f"{instant(decision.time)}  {what}  {decision.reason}"
