@@ -60,10 +60,9 @@ async def test_a_queue_is_defended_and_nothing_is_lost(tmp_path, accident):
         assert {"calendar-write", "queue-adjust", "queue-restore"} <= await done_while_wfm_was_away(tmp_path / "all")
 
 
-@pytest.mark.parametrize("accident", CASES.values(), ids=CASES)
-async def test_the_same_in_the_guides_dialect(tmp_path, accident):
+async def test_the_same_in_the_guides_dialect_killed_while_wfm_is_away(tmp_path):
     """Their API tells less: no routing status, no half hours; what is looked up makes up most of what arrives."""
-    found, out = await played(tmp_path, *GUIDE, *accident)
+    found, out = await played(tmp_path, *GUIDE, *CASES["killed while WFM is away"])
     defended(found, out)
     assert found["synced"]["wfm"] > 100
     assert found["synced"]["calendar"] > 200
