@@ -175,8 +175,14 @@ def sync(far: FarSides, now: Callable[[], datetime]) -> list[Group]:
     if far.calendars:
         hours = on(ScheduleUpdated, SyncScheduleCalendar(far.calendars, now))
         shifts = on(ShiftsUpdated, SyncShiftCalendar(far.calendars, now))
-        groups.append(Group("sync-calendar-schedules", ScheduleUpdated.topic, (hours,), states=True, observe=count))
-        groups.append(Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,), states=True, observe=count))
+        groups.append(
+            Group(
+                "sync-calendar-schedules", ScheduleUpdated.topic, (hours,), states=True, observe=count, far="calendars"
+            )
+        )
+        groups.append(
+            Group("sync-calendar-shifts", ShiftsUpdated.topic, (shifts,), states=True, observe=count, far="calendars")
+        )
     return groups
 
 
@@ -184,7 +190,7 @@ def _pushed(push: Push, now: Callable[[], datetime]) -> list[Group]:
     handlers = {name: on(event, SyncToWfm(push.sender, now)) for name, event in PUSHED.items()}
     handlers["campaigns"] = on(CampaignUpdated, SyncCampaignsToWfm(push.sender, now))
     return [
-        Group(f"sync-{push.name}-{name}", f"genesys.{name}", (route,), states=True, observe=count)
+        Group(f"sync-{push.name}-{name}", f"genesys.{name}", (route,), states=True, observe=count, far=push.name)
         for name, route in handlers.items()
         if name in push.topics
     ]
@@ -231,8 +237,20 @@ def _escalations(people: Wfm, rule: Rule) -> list[Group]:
     decided = Escalate(people, PushEvent.of, Table(QueueUpdated, fold=know), rule)
     failed = Escalate(people, PushEvent.of, Table(QueueUpdated, fold=know), rule)
     return [
-        Group("escalate-decisions", Decision.topic, (on(Decision, decided.decided),), follows=(decided.queues,)),
-        Group("escalate-outcomes", Outcome.topic, (on(Outcome, failed.came_of_it),), follows=(failed.queues,)),
+        Group(
+            "escalate-decisions",
+            Decision.topic,
+            (on(Decision, decided.decided),),
+            follows=(decided.queues,),
+            far="people",
+        ),
+        Group(
+            "escalate-outcomes",
+            Outcome.topic,
+            (on(Outcome, failed.came_of_it),),
+            follows=(failed.queues,),
+            far="people",
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ from processor.eventlog import EventLog, Message, Record, Subscription
 from processor.member import Member, Pause
 from processor.pace import Policy
 from processor.progress import Progress
-from processor.retry import Interrupted, sleep_unless
+from processor.retry import FarSide, Interrupted, sleep_unless
 from processor.routing import Group
 from processor.serial import Serial
 from processor.telemetry import Metrics
@@ -73,14 +73,17 @@ async def run(
     progress: Progress | None = None,
     redact: Callable[[str], str] = str,
     pause: Pause = sleep_unless,
+    far_side: FarSide | None = None,
 ) -> None:
     """Consume until `stop` is set, then drain (at most `policy.drain`), commit and leave.
 
     Raises FatalError when the process must stop: a handler said so, the log refused the
     membership, or bugs passed their limit. `redact` takes secrets out of error texts;
-    `progress` is kept up to date for whoever watches.
+    `progress` is kept up to date for whoever watches; `far_side` is shared by the groups that call
+    the same one.
     """
-    member = Member(group, log, policy, metrics, now, progress or Progress(group.name, group.topic), redact, pause)
+    progress = progress or Progress(group.name, group.topic)
+    member = Member(group, log, policy, metrics, now, progress, redact, pause, far_side or FarSide())
     try:
         async with asyncio.TaskGroup() as tasks:
             await Consumer(member, tasks).run(stop)

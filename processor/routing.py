@@ -82,6 +82,8 @@ class Group:
     `observe`: told of what was committed (pure: a batch at a time; else a record's outputs), for counting.
     `states`: the topic's records are states: the replay of a dead letter does the key's present
     record, not the parked one.
+    `far`: the far side that its handlers call. Groups of one process that name the same know together
+    when it went down and is back.
     `reads`: for a topic that other programs write to as well: how any of its records becomes an
     event of the one route, or None for none. Raises PoisonError.
     """
@@ -98,6 +100,7 @@ class Group:
     ticks: tuple[Tick, ...] = ()
     partition_ticks: tuple[PartitionTick, ...] = ()
     reads: Callable[[Record], Event | None] | None = None
+    far: str = ""
 
     def decode(self, record: Record) -> tuple[Event | Envelope, Handler[Any]] | None:
         """The event and its handler; None when no route takes it (another kind, or a tombstone)."""

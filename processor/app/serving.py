@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -30,6 +31,7 @@ from processor.eventlog import EventLog
 from processor.eventlog.sqlite import SqliteLog
 from processor.pace import Policy
 from processor.progress import Progress
+from processor.retry import FarSide
 from processor.routing import Group
 from processor.settings import Settings, SettingsError
 from processor.telemetry import Metrics, configure_logging
@@ -72,12 +74,21 @@ async def serve(
         members = [*groups(roles, policy(settings), far, utc_now), *_audit(settings, roles)]
         progress = [Progress(group.name, group.topic) for group in members]
         drain = asyncio.Event()
+        sides: defaultdict[str, FarSide] = defaultdict(FarSide)
 
         async def begin() -> None:
             await opened()
             for group, its in zip(members, progress, strict=True):
                 work = run(
-                    group, event_log, drain, policy=Policy(), metrics=metrics, now=utc_now, progress=its, redact=hide
+                    group,
+                    event_log,
+                    drain,
+                    policy=Policy(),
+                    metrics=metrics,
+                    now=utc_now,
+                    progress=its,
+                    redact=hide,
+                    far_side=sides[group.far or group.name],
                 )
                 tasks.create_task(work, name=group.name)
 

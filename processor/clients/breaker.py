@@ -21,11 +21,14 @@ class Unreachable(RetryableError):
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """Opens after `failures` in a row; the first pause is `pause` seconds, doubled up to `longest`."""
+    """Opens after `failures` in a row; the first pause is `pause` seconds, doubled up to `longest`.
+
+    What waits for a far side waits that much longer than its outage; a probe every few seconds costs nobody anything.
+    """
 
     failures: int = 5
     pause: float = 1.0
-    longest: float = 30.0
+    longest: float = 5.0
 
 
 class Breaker:

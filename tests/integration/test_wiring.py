@@ -77,3 +77,18 @@ async def test_no_table_is_held_by_two_groups() -> None:
         found = groups((Role.ALL,), policy(settings), far, utc_now)
     held = [id(table) for group in found for table in (*group.owns, *group.follows, *group.watches)]
     assert len(held) == len(set(held))
+
+
+async def test_groups_that_call_the_same_far_side_know_together_when_it_is_back() -> None:
+    settings = load(EVERYTHING)
+    async with far_sides(settings, Metrics.build(), utc_now) as far:
+        found = groups((Role.ALL,), policy(settings), far, utc_now)
+    shared = {group.name: group.far for group in found if group.name.startswith(("sync", "escalate"))}
+    assert shared == {
+        "sync-wfm-presence": "wfm",
+        "sync-wfm-campaigns": "wfm",
+        "sync-calendar-schedules": "calendars",
+        "sync-calendar-shifts": "calendars",
+        "escalate-decisions": "people",
+        "escalate-outcomes": "people",
+    }
