@@ -19,7 +19,7 @@ from handlers.requests.words import InvalidRequest
 from processor.clients.api import Forbidden, NotFound, Rejected
 from processor.clients.genesys.guide.schedules import Schedules
 from processor.clients.genesys.jobs.schedules import Place
-from processor.clients.genesys.platform.pages import entities
+from processor.clients.genesys.pages import entities
 from processor.errors import ConflictError, RefusedError, RetryableError
 from sandbox.genesys.guard import Call, Failure
 from sandbox.names import EMAIL, ORGANISATION, uid

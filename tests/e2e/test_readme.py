@@ -78,7 +78,7 @@ def test_the_walk_by_hand_runs_as_it_stands(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     script = "\n".join(blocks("sh"))
     document = "curl -s http://127.0.0.1:8081/asyncapi.json > asyncapi.json\n"
-    out = run(script.replace("kill %1", f"{document}kill %1", 1), tmp_path)
+    out = run(script.replace("kill $!", f"{document}kill $!", 1), tmp_path)
     ready = orjson.loads((tmp_path / "ready.json").read_bytes())
     assert ready["event"] == "ready"
     assert ready["receiver"].startswith("http://127.0.0.1:")

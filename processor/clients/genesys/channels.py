@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from processor.clients.api import Api
 from processor.clients.genesys.channel import MOST_CHANNELS, MOST_TOPICS, Channel
-from processor.clients.genesys.platform.pages import whole
+from processor.clients.genesys.pages import whole
 from processor.errors import RefusedError, RetryableError
 
 log = logging.getLogger("processor.channel")

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from processor.clients.api import Api, Forbidden, NotFound
-from processor.clients.genesys.platform.pages import path_id
+from processor.clients.genesys.pages import path_id
 
 Need = tuple[str, ...]
 """Any one of these will do."""

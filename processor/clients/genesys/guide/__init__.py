@@ -24,7 +24,7 @@ from processor.clients.genesys import Answer, QueueChange, QueueState
 from processor.clients.genesys.guide.adjustment import Adjustment, queue_state
 from processor.clients.genesys.guide.looks import GROUPS, Looks, listed
 from processor.clients.genesys.guide.volume import Volumes
-from processor.clients.genesys.platform.pages import path_id
+from processor.clients.genesys.pages import path_id
 from processor.errors import PoisonError
 
 

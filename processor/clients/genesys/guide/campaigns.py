@@ -30,7 +30,7 @@ from processor.clients.genesys.jobs.campaigns import (
     Wanted,
     clock_text,
 )
-from processor.clients.genesys.platform.pages import Entity, entities, path_id
+from processor.clients.genesys.pages import entities, path_id, to_the_end
 from processor.errors import ConflictError, FarSideDown, RefusedError, RetryableError
 from processor.event import instant
 
@@ -39,7 +39,6 @@ ATTEMPTS = 4
 """G2, step 3: `maxAttempts`."""
 FIRST, LONGEST = 1.0, 30.0
 """Seconds, G2, step 3: `baseDelay` and the cap on a wait. The wait is drawn from all of it: full jitter."""
-MOST_PAGES = 1_000
 
 
 class Campaigns:
@@ -74,18 +73,9 @@ class Campaigns:
     async def present(self, campaign_id: str) -> Present:
         """All pages, should there be any."""
         path, asked = f"{ROOT}/{path_id(campaign_id)}/schedules", self._api.now()
-        found: list[Entity] = []
-        for number in range(1, MOST_PAGES + 1):
-            reply = await self._api.request("GET", path, params={"pageNumber": number} if number > 1 else None)
-            body = reply.json()
-            page = body if isinstance(body, list) else body.get("entities") or []
-            found += page
-            if isinstance(body, list) or not page:
-                break
-            if not body.get("nextUri") and number >= (body.get("pageCount") or 1):
-                break
-        listed = (Entry(str(one.get("id") or ""), str(one.get("name") or ""), one) for one in found)
-        return Present(campaign_id, tuple(listed), asked)
+        found, _ = await to_the_end(self._api, path)
+        entries = (Entry(str(one.get("id") or ""), str(one.get("name") or ""), one) for one in found)
+        return Present(campaign_id, tuple(entries), asked)
 
     def standing(self, present: Present, wanted: Wanted) -> str | None:
         """The server may have given it an id of its own: what it says decides."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from processor.clients.api import Api, Forbidden, NotAllowed, NotFound, Reply
 from processor.clients.genesys import Answer
-from processor.clients.genesys.platform.pages import Entity, entities, path_id, subject_id
+from processor.clients.genesys.pages import Entity, entities, path_id, subject_id, to_the_end
 from processor.errors import PoisonError
 from processor.event import instant
 
@@ -20,7 +20,6 @@ PATHS: Mapping[str, str] = {
     "campaign": "/api/v2/outbound/campaigns/{}/schedules",
 }
 GROUPS = "/api/v2/schedulegroups"
-MOST_PAGES = 1_000
 
 
 async def listed(api: Api, path: str) -> list[Entity]:
@@ -69,16 +68,7 @@ class Looks:
 
     async def _campaign(self, subject: str, path: str) -> Answer:
         """Bare, or under `entities`, in pages should there be any."""
-        found: list[Entity] = []
-        for number in range(1, MOST_PAGES + 1):
-            reply = await self._api.request("GET", path, params={"pageNumber": number} if number > 1 else None)
-            body = reply.json()
-            page = body if isinstance(body, list) else body.get("entities") or []
-            found += page
-            if isinstance(body, list) or not page:
-                break
-            if not body.get("nextUri") and number >= (body.get("pageCount") or 1):
-                break
+        found, reply = await to_the_end(self._api, path)
         return Answer("campaign", subject, {"schedules": found}, reply.asked)
 
 

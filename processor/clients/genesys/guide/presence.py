@@ -27,7 +27,7 @@ from processor.clients.genesys.jobs.presence import (
     change_presence,
     letters,
 )
-from processor.clients.genesys.platform.pages import path_id
+from processor.clients.genesys.pages import path_id
 from processor.errors import RefusedError
 
 WORDS: Mapping[str, str] = {

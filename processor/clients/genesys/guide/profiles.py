@@ -9,7 +9,7 @@ from typing import Any
 from processor.clients.api import Api, Forbidden, NotAllowed, NotFound
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.profiles import Fields, Load, Place
-from processor.clients.genesys.platform.pages import entities, path_id
+from processor.clients.genesys.pages import entities, path_id
 from processor.errors import RefusedError
 
 PROFILES = "/api/v2/routing/profiles"

@@ -20,7 +20,7 @@ from processor.clients.genesys.jobs.queues import (
     Settings,
     until_active,
 )
-from processor.clients.genesys.platform.pages import chunks, entities, path_id
+from processor.clients.genesys.pages import chunks, entities, path_id
 from processor.clients.genesys.platform.queue_routing import changes, unknown_skills
 from processor.errors import UnknownEnd
 from processor.event import instant

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from processor.clients.api import Api, Forbidden, NotAllowed, NotFound, Reply
+from processor.clients.genesys.inbound import INBOUND, any_of
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.schedules import Arrivals, Form, Place, Use
-from processor.clients.genesys.platform.pages import entities, path_id
+from processor.clients.genesys.pages import entities, path_id
 from processor.errors import RefusedError
 from processor.event import instant
 
@@ -92,23 +93,13 @@ class Schedules:
 
 def details(queue_ids: Sequence[str], start: datetime, end: datetime, number: int) -> dict[str, Any]:
     """One page of the inbound conversations that any of these queues had."""
-    queues = [
-        {"type": "dimension", "dimension": "queueId", "operator": "matches", "value": queue_id}
-        for queue_id in queue_ids
-    ]
-    inbound = {
-        "type": "dimension",
-        "dimension": "originatingDirection",
-        "operator": "matches",
-        "value": "inbound",
-    }
     return {
         "interval": f"{instant(start)}/{instant(end)}",
         "order": "asc",
         "orderBy": "conversationStart",
         "paging": {"pageSize": PAGE, "pageNumber": number},
-        "segmentFilters": [{"type": "or", "predicates": queues}],
-        "conversationFilters": [{"type": "and", "predicates": [inbound]}],
+        "segmentFilters": [any_of(queue_ids)],
+        "conversationFilters": [{"type": "and", "predicates": [INBOUND]}],
     }
 
 

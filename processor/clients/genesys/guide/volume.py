@@ -13,7 +13,7 @@ from typing import Any
 from processor.clients.api import Api, NotFound
 from processor.clients.genesys import Answer
 from processor.clients.genesys.guide.adjustment import queue_state
-from processor.clients.genesys.platform.pages import path_id
+from processor.clients.genesys.pages import path_id
 from processor.event import instant, whole_milliseconds
 
 HOUR = timedelta(hours=1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from processor.clients.api import Api, NotAllowed, NotFound
-from processor.clients.genesys.platform.pages import Entity, entities, path_id
+from processor.clients.genesys.pages import Entity, entities, path_id
 from processor.clients.genesys.registered import Registered
 from processor.errors import RefusedError
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from processor.clients.api import Api, Forbidden, NotFound, Time
 from processor.clients.genesys import Answer, QueueChange, QueueState
+from processor.clients.genesys.pages import Entity, entities, path_id, subject_id, whole
 from processor.clients.genesys.platform.agents import Found, Presences, Shifts
-from processor.clients.genesys.platform.pages import Entity, entities, path_id, subject_id, whole
 from processor.clients.genesys.platform.queues import Queues
 from processor.clients.genesys.platform.units import Units
 from processor.clients.genesys.platform.volume import Targets, Volumes

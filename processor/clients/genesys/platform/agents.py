@@ -9,9 +9,9 @@ from typing import Any
 import tenacity
 
 from processor.clients.api import Api, Forbidden, NotFound, Time
+from processor.clients.genesys.pages import Params, pages, path_id
 from processor.clients.genesys.platform.cache import Cache
 from processor.clients.genesys.platform.gather import Gather
-from processor.clients.genesys.platform.pages import Params, pages, path_id
 from processor.clients.genesys.platform.units import WFM, Unit, Units
 from processor.errors import RetryableError
 from processor.event import instant

@@ -19,9 +19,9 @@ from processor.clients.api import Api, Forbidden, NotFound, Time
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.campaigns import Added, Admit, Campaign, Entry, Present, Shift, Wanted
 from processor.clients.genesys.jobs.changing import change
+from processor.clients.genesys.pages import entities, path_id
 from processor.clients.genesys.platform.agents import Shifts
 from processor.clients.genesys.platform.campaign_hours import contents, written
-from processor.clients.genesys.platform.pages import entities, path_id
 from processor.clients.genesys.platform.units import Units
 from processor.errors import ConflictError
 

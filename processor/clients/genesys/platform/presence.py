@@ -31,9 +31,9 @@ from processor.clients.genesys.jobs.presence import (
     letters,
     same_word,
 )
+from processor.clients.genesys.pages import entities, path_id, whole
 from processor.clients.genesys.platform.agents import Shifts
 from processor.clients.genesys.platform.cache import Cache
-from processor.clients.genesys.platform.pages import entities, path_id, whole
 from processor.clients.genesys.platform.units import Units
 from processor.errors import PoisonError, RefusedError
 

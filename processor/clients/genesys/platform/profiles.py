@@ -14,7 +14,7 @@ from typing import Any
 from processor.clients.api import Api, NotFound
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.profiles import Fields, Load, Place
-from processor.clients.genesys.platform.pages import chunks, entities, path_id
+from processor.clients.genesys.pages import chunks, entities, path_id
 from processor.errors import ConflictError, RefusedError
 from processor.event import instant
 

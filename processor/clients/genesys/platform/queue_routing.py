@@ -23,9 +23,9 @@ from processor.clients.genesys.jobs.queues import (
     Settings,
     until_active,
 )
+from processor.clients.genesys.pages import chunks, entities, path_id
 from processor.clients.genesys.platform.agents import Shifts
 from processor.clients.genesys.platform.cache import Cache
-from processor.clients.genesys.platform.pages import chunks, entities, path_id
 from processor.clients.genesys.platform.queues import TOLD_BY_GENESYS
 from processor.clients.genesys.platform.units import WFM, Units
 from processor.errors import RefusedError

@@ -14,7 +14,7 @@ import tenacity
 
 from processor.clients.api import Api, Time
 from processor.clients.genesys import QueueChange, QueueState
-from processor.clients.genesys.platform.pages import chunks, entities, path_id
+from processor.clients.genesys.pages import chunks, entities, path_id
 from processor.errors import ConflictError, RefusedError, RetryableError
 
 TOLD_BY_GENESYS = {"id", "selfUri", "dateCreated", "dateModified", "createdBy", "modifiedBy"} | {

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from processor.clients.api import Api, NotFound, Reply
+from processor.clients.genesys.inbound import INBOUND, any_of
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.schedules import Arrivals, Form, Place, Use
-from processor.clients.genesys.platform.pages import chunks, entities, path_id
+from processor.clients.genesys.pages import chunks, entities, path_id
 from processor.event import instant
 
 CHANGEABLE = ("name", "description", "start", "end", "rrule")
@@ -82,24 +83,14 @@ class Schedules:
 
 def aggregates(queue_ids: Sequence[str], start: datetime, end: datetime) -> dict[str, Any]:
     """What each of these queues was offered from outside."""
-    queues = [
-        {"type": "dimension", "dimension": "queueId", "operator": "matches", "value": queue_id}
-        for queue_id in queue_ids
-    ]
-    inbound = {
-        "type": "dimension",
-        "dimension": "originatingDirection",
-        "operator": "matches",
-        "value": "inbound",
-    }
     return {
         "interval": f"{instant(start)}/{instant(end)}",
         "granularity": "PT30M",
         "groupBy": ["queueId"],
         "filter": {
             "type": "and",
-            "predicates": [inbound],
-            "clauses": [{"type": "or", "predicates": queues}],
+            "predicates": [INBOUND],
+            "clauses": [any_of(queue_ids)],
         },
         "metrics": ["nOffered"],
     }

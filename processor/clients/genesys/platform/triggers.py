@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from processor.clients.api import Api
-from processor.clients.genesys.platform.pages import Entity, path_id
+from processor.clients.genesys.pages import Entity, path_id
 from processor.clients.genesys.registered import Registered
 from processor.errors import RefusedError
 

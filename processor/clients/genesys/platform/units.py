@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from processor.clients.api import Api, Forbidden, NotFound, Time
+from processor.clients.genesys.pages import Entity, entities, path_id, whole
 from processor.clients.genesys.platform.cache import Cache
-from processor.clients.genesys.platform.pages import Entity, entities, path_id, whole
 
 WFM = "/api/v2/workforcemanagement"
 

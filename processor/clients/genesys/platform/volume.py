@@ -14,7 +14,7 @@ from typing import Any
 
 from processor.clients.api import Api
 from processor.clients.genesys import Answer
-from processor.clients.genesys.platform.pages import chunks, entities, path_id
+from processor.clients.genesys.pages import chunks, entities, path_id
 from processor.clients.genesys.platform.queues import queue_state
 from processor.event import instant, whole_milliseconds
 

@@ -48,6 +48,30 @@ async def entities(api: Api, path: str, params: Params | None = None) -> AsyncIt
             yield entity
 
 
+async def to_the_end(api: Api, path: str) -> tuple[list[Entity], Reply]:
+    """A list asked for as the guides show it, without page words: bare or under `entities`, to its end if it has pages.
+
+    The reply is the last one.
+    """
+    found: list[Entity] = []
+    for number in range(1, MOST_PAGES + 1):
+        reply = await api.request("GET", path, params={"pageNumber": number} if number > 1 else None)
+        body = reply.json()
+        page = body if isinstance(body, list) else body.get("entities") or []
+        if number > 1 and page == found[-len(page) :]:
+            break  # whoever knows no pages shows the same one again
+        found += page
+        if isinstance(body, list) or not page or not _tells_of_more(body, number, len(found)):
+            break
+    return found, reply
+
+
+def _tells_of_more(body: Mapping[str, Any], number: int, found: int) -> bool:
+    if "nextUri" in body or body.get("pageCount"):
+        return bool(body.get("nextUri") or number < (body.get("pageCount") or 0))
+    return found < (body.get("total") or 0)
+
+
 async def whole(api: Api, path: str) -> AsyncIterator[Entity]:
     """Every entity of a list that has no pages, bare or under `entities`."""
     body = (await api.request("GET", path)).json()
