@@ -92,7 +92,7 @@ async def ours(address: asyncio.Future[str], stop: asyncio.Event, *, durable: bo
 
     async def run(append: object) -> None:
         receiver = Receiver(append, envelopes, Verifier.build(basic=[USER]), Metrics.build(), now)
-        async with listening(runner_of(receiver.handle, 5), Where("127.0.0.1", 0)) as at:
+        async with listening(runner_of(receiver.handle, 5, receiver.plain), Where("127.0.0.1", 0)) as at:
             address.set_result(at.rpartition(":")[2])
             await stop.wait()
 
@@ -211,14 +211,19 @@ async def measure(words: list[str], kind: str, connections: int, seconds: float,
     """One server, started by `words`, one load."""
     server = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
     assert server.stdout
-    port = int(await asyncio.wait_for(server.stdout.readline(), 20))
-    started = time.perf_counter()
-    load = Load(port, fresh, started + seconds)
-    await asyncio.gather(*(connection(load) for _ in range(connections)))
-    elapsed = time.perf_counter() - started
-    server.terminate()
-    cost = json.loads(await asyncio.wait_for(server.stdout.readline(), 30))
-    await server.wait()
+    try:
+        port = int(await asyncio.wait_for(server.stdout.readline(), 60))
+        started = time.perf_counter()
+        load = Load(port, fresh, started + seconds)
+        await asyncio.gather(*(connection(load) for _ in range(connections)))
+        elapsed = time.perf_counter() - started
+        server.terminate()
+        cost = json.loads(await asyncio.wait_for(server.stdout.readline(), 30))
+    except BaseException:
+        server.kill()
+        raise
+    finally:
+        await server.wait()
     if load.wrong:
         raise SystemExit(f"{kind}: {load.wrong} of {len(load.latencies)} answers were not 202")
     cuts = statistics.quantiles(load.latencies, n=100)

@@ -1,31 +1,30 @@
 """Verify, append, then 202: the door that Genesys and other senders post their events through.
 
-Nothing that a caller sends yields a 5xx, and nothing is acknowledged that is not in the log.
-503 is for what lies with us; a sender repeats it, and its ids make the repeat harmless.
+Any request comes to `handle`. Plain posts, which are nearly all, go by `plain` where nothing is wrong with them.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from processor.errors import PoisonError, RetryableError
-from processor.event import Delivery, Envelope, digest
-from processor.eventlog import Message
+from processor.event import Delivery
+from processor.intake import Append, Envelopes, Intake
 from processor.signatures import Caller, Unauthorised, Verifier
 from processor.telemetry import Metrics
 from processor.web import bodies
-from processor.web.answers import Accepted, problem
+from processor.web.answers import Accepted, accepted, problem, whole
 from processor.web.callers import Proxies, RateLimit
 from processor.web.deadline import Deadlines
 from processor.web.pages import Page, get_page
-from processor.web.refusals import Refusal, failing, not_json, of_body, ours, too_fast, unauthorised, wrong_method
+from processor.web.plain import Answer, PlainPosts
+from processor.web.refusals import Refusal, failing, of_body, too_fast, unauthorised, wrong_method
 
 PATH = "/webhooks/genesys"
 SOURCE = "genesys/unknown"
@@ -37,9 +36,6 @@ LINES_A_SECOND, LINES_AT_ONCE = 5.0, 100.0
 """By address: refusals that are told in the log. All are counted; a flood must not fill a disk."""
 
 log = logging.getLogger("processor.receiver")
-
-Append = Callable[[Sequence[Message]], Awaitable[None]]
-Envelopes = Callable[[Delivery], list[Envelope]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +74,7 @@ class Receiver:
 
         `routes`: what may be got, by the path's beginning (`/calendars/`).
         """
-        self._append = append
-        self._envelopes = envelopes
+        self._intake = Intake(append, envelopes, metrics)
         self._verifier = verifier
         self._metrics = metrics
         self._now = now
@@ -92,10 +87,7 @@ class Receiver:
         self._failing = RateLimit(FAILURES_A_SECOND, FAILURES_AT_ONCE)
         self._told = RateLimit(LINES_A_SECOND, LINES_AT_ONCE)
         self._room = bodies.Room(self._limits.in_flight_bytes)
-        self._accepted = metrics.posts.labels("202")
-        self._open = 0
-        metrics.posts_in_flight.set_function(lambda: self._open)
-        self._credentials = {name: metrics.callers.labels(name) for name in ("none",)}
+        self.plain = PlainPosts(PATH, self._take)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to any request; never raises for what was sent."""
@@ -111,33 +103,66 @@ class Receiver:
         if len(headers) != len(request.headers):
             headers = _joined(request.headers)
         try:
-            ids = await self._post(request, headers)
+            ids = await self._post(request, headers, started)
         except Refusal as refusal:
             return self._refused(request, refusal)
-        self._accepted.inc()
-        self._metrics.acknowledged_seconds.observe(time.monotonic() - started)
         return Accepted(ids)
 
-    async def _post(self, request: web.BaseRequest, headers: dict[str, str]) -> list[str]:
+    async def _post(self, request: web.BaseRequest, headers: dict[str, str], started: float) -> list[str]:
         signed = self._verifier.signed(headers)
         caller = None if signed else self._admitted(request, headers)  # nothing is read of a body for nobody
         wire, body = await self._body(request, headers)
-        self._open += 1
+        intake = self._intake
+        intake.open += 1
         try:
             now = self._now()
             if caller is None:
                 caller = self._admitted(request, headers, body, wire, now)
                 if caller.message_id:
                     headers["webhook-id"] = caller.message_id  # by whichever name it came
-            envelopes = self._split(Delivery(self._source, headers, body, now, caller.name))
+            envelopes = intake.split(Delivery(self._source, headers, body, now, caller.name))
             if envelopes:
-                await self._durable([envelope.to_message() for envelope in envelopes])
+                try:
+                    async with self._deadlines.one():
+                        await intake.append(envelopes)
+                except Exception as error:
+                    raise intake.failure(error) from error
         finally:
-            self._open -= 1
+            intake.open -= 1
             self._room.release(len(body))
-        self._metrics.received.inc(len(envelopes))
-        self._metrics.received_bytes.inc(len(body))
+        intake.count(len(envelopes), len(body), started)
         return [envelope.id for envelope in envelopes]
+
+    def _take(self, headers: Mapping[str, str], body: bytes, peer: str, answer: Answer) -> bool:
+        """A plain post, when all is well with it: whatever is to be refused is left to `handle`, which says why."""
+        started, now = time.monotonic(), self._now()
+        try:
+            caller = self._verifier.verify(headers, body, now)
+            if caller.message_id:
+                headers = {**headers, "webhook-id": caller.message_id}
+            envelopes = self._intake.split(Delivery(self._source, headers, body, now, caller.name))
+            if len(body) > self._limits.max_bytes or self._too_fast(caller, peer, headers):
+                return False
+            self._room.claim(len(body))
+        except (Unauthorised, Refusal, bodies.TooMuch):
+            return False
+        self._intake.admit(caller.name)
+        self._intake.open += 1
+
+        def done(error: BaseException | None) -> None:
+            self._intake.open -= 1
+            self._room.release(len(body))
+            if error is None:
+                self._intake.count(len(envelopes), len(body), started)
+                answer(*accepted([envelope.id for envelope in envelopes]))
+            else:
+                answer(*whole(self.refused(self._intake.failure(error), peer)))
+
+        if envelopes:
+            self._deadlines.watch(self._intake.append(envelopes), done)
+        else:
+            done(None)
+        return True
 
     async def _body(self, request: web.BaseRequest, headers: Mapping[str, str]) -> tuple[bytes, bytes]:
         """As it came, and decompressed; the room for the second is taken."""
@@ -178,40 +203,17 @@ class Receiver:
             if wait:
                 raise failing(wait, close=close) from None
             raise unauthorised(error.reason, str(error), self._verifier.challenge, close=close) from None
-        if self._limits.rate:
-            name = caller.name or self._proxies.caller(request.remote or "", headers)
-            wait = self._rate.wait(name, time.monotonic())
-            if wait:
-                raise too_fast(self._limits.rate, wait, close=not request.content.is_eof())
-        used = caller.name or "none"
-        if used not in self._credentials:
-            self._credentials[used] = self._metrics.callers.labels(used)
-        self._credentials[used].inc()
+        wait = self._too_fast(caller, request.remote or "", headers)
+        if wait:
+            raise too_fast(self._limits.rate, wait, close=not request.content.is_eof())
+        self._intake.admit(caller.name)
         return caller
 
-    def _split(self, delivery: Delivery) -> list[Envelope]:
-        try:
-            return self._envelopes(delivery)
-        except PoisonError as error:
-            raise not_json(str(error)) from None
-        except Exception:
-            # A bug of ours must not lose the sender's event: it is kept whole and ends as a dead letter.
-            log.exception("split-failed", extra={"bytes": len(delivery.body), "caller": delivery.caller})
-            at, name = delivery.received_at, digest(delivery.body)
-            return [Envelope(name, delivery.source, "unknown", "", at, at, delivery.body, "received")]
-
-    async def _durable(self, messages: Sequence[Message]) -> None:
-        """In the log when it returns; Refusal (503) when that cannot be said in time."""
-        try:
-            async with self._deadlines.one():
-                await self._append(messages)
-        except TimeoutError:
-            raise ours("ack-deadline", "The log did not confirm in time; send the same again.") from None
-        except RetryableError as error:
-            raise ours("log", "The log cannot take it now; send the same again.", error.retry_after) from error
-        except Exception as error:
-            log.exception("append-failed")
-            raise ours("log", "The log cannot take it now; send the same again.") from error
+    def _too_fast(self, caller: Caller, peer: str, headers: Mapping[str, str]) -> float:
+        """Seconds until he may post again; 0: this post may pass, and counts."""
+        if not self._limits.rate:
+            return 0.0
+        return self._rate.wait(caller.name or self._proxies.caller(peer, headers), time.monotonic())
 
     def _handshake(self, request: web.BaseRequest) -> web.Response:
         """CloudEvents HTTP webhook, abuse protection: yes, you may post here."""
@@ -235,16 +237,18 @@ class Receiver:
         return self._refused(request, Refusal("path", problem(404, f"Nothing is here; post events to {PATH}.")))
 
     def _refused(self, request: web.BaseRequest, refusal: Refusal) -> web.Response:
+        return self.refused(refusal, request.remote or "", request.method, request.raw_path.partition("?")[0])
+
+    def refused(self, refusal: Refusal, peer: str, method: str = "POST", path: str = PATH) -> web.Response:
         """Counted, told in one line, answered."""
         status = refusal.response.status
         self._metrics.posts.labels(str(status)).inc()
         self._metrics.refused.labels(refusal.reason).inc()
-        if status < 500 and (refusal.reason == "failing" or self._told.wait(request.remote or "", time.monotonic())):
+        if status < 500 and (refusal.reason == "failing" or self._told.wait(peer, time.monotonic())):
             return refusal.response
         level = logging.WARNING if status >= 500 else logging.INFO
-        facts = {"status": status, "reason": refusal.reason, "method": request.method, "peer": request.remote}
-        cause = str(refusal.__cause__) if refusal.__cause__ else None
-        log.log(level, "refused", extra={**facts, "path": request.raw_path.partition("?")[0][:100], "cause": cause})
+        facts = {"status": status, "reason": refusal.reason, "method": method, "peer": peer, "path": path[:100]}
+        log.log(level, "refused", extra={**facts, "cause": str(refusal.__cause__) if refusal.__cause__ else None})
         return refusal.response
 
 

@@ -33,7 +33,7 @@ async def serve(bootstrap: str) -> None:
     metrics = Metrics.build()
     async with KafkaLog.open(Connection(bootstrap), TOPICS, PARTITIONS, now, metrics=metrics) as log:
         receiver = Receiver(log.append, envelopes, Verifier.build(basic=[receive.USER]), metrics, now)
-        async with listening(runner_of(receiver.handle, 5), Where("127.0.0.1", 0)) as at:
+        async with listening(runner_of(receiver.handle, 5, receiver.plain), Where("127.0.0.1", 0)) as at:
             started = resource.getrusage(resource.RUSAGE_SELF)
             print(at.rpartition(":")[2], flush=True)
             await stop.wait()

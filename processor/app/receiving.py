@@ -21,7 +21,8 @@ from processor.event import RAW
 from processor.eventlog import EventLog
 from processor.eventlog.awaited import AwaitedLog
 from processor.eventlog.kafka import KafkaLog
-from processor.receiver import Append, Limits, Receiver
+from processor.intake import Append
+from processor.receiver import Limits, Receiver
 from processor.settings import Settings, SettingsError
 from processor.signatures import Verifier
 from processor.spool import Spool
@@ -69,7 +70,7 @@ async def receiving(
         where = _where(settings, shared=worker is not None)
         following = asyncio.create_task(feeds.follow(event_log), name="feeds") if feeds else None
         try:
-            async with listening(runner_of(receiver.handle, where.drain_seconds), where) as address:
+            async with listening(runner_of(receiver.handle, where.drain_seconds, receiver.plain), where) as address:
                 yield Receiving(address, spool.check if spool else event_log.check)
         finally:
             if following:

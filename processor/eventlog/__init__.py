@@ -102,8 +102,8 @@ class EventLog(Protocol):
         """Whether each offset once held a record. Where not, ends only tell how many there are at most."""
         return True
 
-    async def append(self, messages: Sequence[Message]) -> None:
-        """Durable when it returns, in the given order within a partition.
+    def append(self, messages: Sequence[Message]) -> Awaitable[None]:
+        """Durable when it has been awaited, in the given order within a partition; begun by the call itself or then.
 
         Raises `RetryableError` otherwise; some may have landed then, so a repeat must be harmless.
         """

@@ -75,10 +75,13 @@ class SqliteLog(EventLog):
         """How many partitions every topic has."""
         return self._commits.partitions
 
-    async def append(self, messages: Sequence[Message]) -> None:
-        """All of them or none, on disk when it returns."""
+    def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
+        """All of them or none, on disk when it is done; begun when this returns."""
         if messages:
-            await self._commits.write(messages)
+            return self._commits.begin(messages)
+        nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        nothing.set_result(None)
+        return nothing
 
     @asynccontextmanager
     async def subscribe(

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import orjson
 
-from processor.errors import FatalError, PoisonError, RetryableError
+from processor.errors import FatalError, PoisonError, ProcessorError, RetryableError
 from processor.eventlog import Message, Record
 from processor.eventlog.partitions import partition_of
 from processor.eventlog.sqlite_reader import moment
@@ -122,17 +122,34 @@ class Commits:
         `offsets` are (group, slot, next); `action` runs in the writer's thread and must be short.
         Raises `RetryableError`, or `PoisonError` for what cannot be written at all.
         """
-        rows, size = self._encode(messages)
-        if self._waiting_bytes + size > MOST_WAITING_BYTES and self._waiting_bytes:
-            raise RetryableError(f"event log {self._path}: {self._waiting_bytes >> 20} MiB wait for the disk already")
-        self._waiting_bytes += size
-        work = Work(self._loop.create_future(), rows, offsets, action, size)
+        await self.begin(messages, offsets, action)
+
+    def begin(
+        self,
+        messages: Sequence[Message] = (),
+        offsets: Sequence[tuple[str, int, int]] = (),
+        action: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> asyncio.Future[None]:
+        """As `write`, but it does not wait: the future is done when all of it is on disk."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        try:
+            rows, size = self._encode(messages)
+            self._make_room(size)
+        except ProcessorError as error:
+            done.set_exception(error)
+            return done
+        work = Work(done, rows, offsets, action, size)
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append(work)
         if len(self._waiting) >= HAND_OVER_AT:
             self._flush()
-        await work.done
+        return done
+
+    def _make_room(self, size: int) -> None:
+        if self._waiting_bytes + size > MOST_WAITING_BYTES and self._waiting_bytes:
+            raise RetryableError(f"event log {self._path}: {self._waiting_bytes >> 20} MiB wait for the disk already")
+        self._waiting_bytes += size
 
     async def check(self) -> None:
         """A real write, unless one has succeeded within the last second. Raises `RetryableError`."""

@@ -23,7 +23,7 @@ LOCK_WAIT_SECONDS = 2.0
 LEAST_FREE_BYTES = 8 * 1024 * 1024
 
 PRAGMAS = """
-PRAGMA page_size = 8192;
+PRAGMA page_size = 4096;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = 4000;

@@ -63,6 +63,20 @@ def _head(second: int) -> bytes:
     return f"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nDate: {date}\r\n".encode()
 
 
+def accepted(ids: Sequence[str]) -> tuple[bytes, bytes]:
+    """202 with the ids: the head up to its last header, and the body."""
+    body = orjson.dumps({"ids": ids})
+    return b"%bContent-Length: %d\r\n" % (_head(int(time.time())), len(body)), body
+
+
+def whole(response: web.Response) -> tuple[bytes, bytes]:
+    """Any answer in the same two pieces, for where aiohttp does not write it."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    lines = [f"HTTP/1.1 {response.status} {response.reason}", f"Date: {formatdate(usegmt=True)}"]
+    lines += [f"{name}: {value}" for name, value in response.headers.items() if name.lower() != "content-length"]
+    return "".join(f"{line}\r\n" for line in (*lines, f"Content-Length: {len(body)}")).encode(), body
+
+
 class Accepted(web.StreamResponse):
     """202 with the ids, written in one piece: building an ordinary response costs more than verifying a post."""
 
@@ -77,12 +91,11 @@ class Accepted(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Head and body."""
-        body = orjson.dumps({"ids": self._ids})
         self._kept = request.keep_alive and request.version == HttpVersion11
-        end = b"" if self._kept else b"Connection: close\r\n"
         transport = request.transport
         if transport is not None and not transport.is_closing():
-            transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (_head(int(time.time())), len(body), end, body))
+            head, body = accepted(self._ids)
+            transport.write(b"%b%b\r\n%b" % (head, b"" if self._kept else b"Connection: close\r\n", body))
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:

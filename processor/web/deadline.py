@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 
 
@@ -38,6 +39,27 @@ class _Turn:
         self._task.cancel()
 
 
+class _Watched:
+    """A future under the limit; `done` hears how it ended: None, its error, or TimeoutError."""
+
+    __slots__ = ("_done", "_future", "ends", "finished")
+
+    def __init__(self, future: asyncio.Future[None], done: Callable[[BaseException | None], None]) -> None:
+        self.finished = False
+        self.ends = 0.0
+        self._future = future
+        self._done = done
+
+    def ended(self, future: asyncio.Future[None]) -> None:
+        """By itself, or because the time was up."""
+        self.finished = True
+        self._done(TimeoutError() if future.cancelled() else future.exception())
+
+    def expire(self) -> None:
+        """The time is up."""
+        self._future.cancel()
+
+
 class Deadlines:
     """`async with deadlines.one():` — at most `seconds`, told at most a twentieth of it late.
 
@@ -47,14 +69,20 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._turns: deque[_Turn] = deque()
+        self._turns: deque[_Turn | _Watched] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def one(self) -> _Turn:
         """The limit around one piece of work."""
         return _Turn(self)
 
-    def register(self, turn: _Turn) -> float:
+    def watch(self, future: asyncio.Future[None], done: Callable[[BaseException | None], None]) -> None:
+        """The limit around a future, without a task that waits for it; past it the future is cancelled."""
+        watched = _Watched(future, done)
+        watched.ends = self.register(watched)
+        future.add_done_callback(watched.ended)
+
+    def register(self, turn: _Turn | _Watched) -> float:
         """Takes it into the queue; when it ends."""
         loop = asyncio.get_running_loop()
         turns = self._turns

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from processor.errors import FatalError
 from processor.web.answers import problem
+from processor.web.plain import PlainConnection, PlainConnections, PlainPosts
 
 BACKLOG = 1024
 """EventBridge opens a connection for each event: a burst of them must not be turned away."""
@@ -60,7 +61,10 @@ class _Connection(web.RequestHandler):
 
 
 class LowLevelServer(web.Server):
-    """aiohttp without routes and middlewares: `handle` gets every request, its body undecoded unless `decompress`."""
+    """aiohttp without routes and middlewares: `handle` gets every request, its body undecoded unless `decompress`.
+
+    All but `plain` posts, where those are taken.
+    """
 
     def __init__(
         self,
@@ -68,14 +72,32 @@ class LowLevelServer(web.Server):
         *,
         keepalive_seconds: float = 30,
         decompress: bool = False,
+        plain: PlainPosts | None = None,
     ) -> None:
         """A connection that sends no whole head within `keepalive_seconds` is closed."""
         super().__init__(handle)
         self._keepalive_seconds = keepalive_seconds
         self._decompress = decompress
+        self._plain = PlainConnections(plain, self._ordinary, keepalive_seconds) if plain else None
 
-    def __call__(self) -> web.RequestHandler:
+    def __call__(self) -> asyncio.Protocol:  # type: ignore[override]  # the loop asks no more of it
         """The protocol of one new connection."""
+        return PlainConnection(self._plain) if self._plain else self._ordinary()
+
+    def pre_shutdown(self) -> None:
+        """Idle connections are closed, the others with their answer."""
+        if self._plain:
+            self._plain.finish()
+        super().pre_shutdown()
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Returns when what is in flight was answered, or was cut after `timeout`."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._plain:
+                tasks.create_task(self._plain.finished(timeout))
+            tasks.create_task(super().shutdown(timeout))
+
+    def _ordinary(self) -> web.RequestHandler:
         return _Connection(
             self,
             loop=self._loop,
@@ -101,10 +123,13 @@ class PagesRunner(web.AppRunner):
 
 
 def runner_of(
-    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], drain_seconds: float
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    drain_seconds: float,
+    plain: PlainPosts | None = None,
 ) -> web.BaseRunner:
-    """For `listening`: a port whose every request goes to `handle`."""
-    return web.ServerRunner(LowLevelServer(handle), handle_signals=False, shutdown_timeout=drain_seconds)
+    """For `listening`: a port whose every request goes to `handle`, unless it is a `plain` post that is taken."""
+    server = LowLevelServer(handle, plain=plain)
+    return web.ServerRunner(server, handle_signals=False, shutdown_timeout=drain_seconds)
 
 
 @asynccontextmanager

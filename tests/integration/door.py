@@ -75,14 +75,15 @@ class Door:
 
 
 @asynccontextmanager
-async def door(**changes: object) -> AsyncIterator[Door]:
-    """A receiver that takes `gc:pass`, unless changed."""
+async def door(*, by_plain: bool = True, **changes: object) -> AsyncIterator[Door]:
+    """A receiver that takes `gc:pass`, unless changed; `by_plain` False: every post is read by aiohttp."""
     log, metrics = Log(), Metrics.build()
     verifier = changes.pop("verifier", Verifier.build(basic=["gc:pass"]))
     envelopes = changes.pop("envelopes", split)
     receiver = Receiver(log.append, envelopes, verifier, metrics, lambda: NOW, **changes)
+    plain = receiver.plain if by_plain else None
     async with (
-        listening(runner_of(receiver.handle, 5), Where("127.0.0.1", 0)) as url,
+        listening(runner_of(receiver.handle, 5, plain), Where("127.0.0.1", 0)) as url,
         ClientSession(timeout=ClientTimeout(total=20)) as session,
     ):
         yield Door(url, log, metrics, session)

@@ -76,7 +76,7 @@ async def test_stopping_answers_what_is_in_flight() -> None:
     log, metrics = Log(gate=asyncio.Event()), Metrics.build()
     receiver = Receiver(log.append, split, Verifier.build(insecure=True), metrics, lambda: NOW)
     async with ClientSession() as session:
-        door_open = listening(runner_of(receiver.handle, 5), Where("127.0.0.1", 0))
+        door_open = listening(runner_of(receiver.handle, 5, receiver.plain), Where("127.0.0.1", 0))
         url = await door_open.__aenter__()
         post = asyncio.ensure_future(session.post(url + PATH, data=b'{"id":"late"}'))
         await log.waiting.wait()
@@ -125,7 +125,7 @@ async def test_tls_follows_its_files(
     monkeypatch.setattr(listener, "TLS_CHECK_SECONDS", 0.01)
     receiver = Receiver(Log().append, split, Verifier.build(insecure=True), Metrics.build(), lambda: NOW)
     tls = put("first", tmp_path)
-    async with listening(runner_of(receiver.handle, 1), Where("127.0.0.1", 0, tls)) as url:
+    async with listening(runner_of(receiver.handle, 1, receiver.plain), Where("127.0.0.1", 0, tls)) as url:
         assert url.startswith("https://")
         first = await peer_certificate(url)
         shutil.copy(DATA / "second-cert.pem", tls.certificate)  # half a change

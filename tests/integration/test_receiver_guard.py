@@ -79,10 +79,10 @@ async def test_a_caller_that_is_too_fast_is_told_before_its_body_has_come() -> N
 
 
 async def test_bodies_that_are_being_read_take_room() -> None:
-    async with door(limits=Limits(in_flight_bytes=50_000)) as to:
+    async with door(limits=Limits(in_flight_bytes=70_000)) as to:
         port = int(to.url.rpartition(":")[2])
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"{HEAD}Content-Length: 49000\r\n\r\n".encode() + b" " * 48_000)
+        writer.write(f"{HEAD}Content-Length: 69000\r\n\r\n".encode() + b" " * 68_000)
         async with asyncio.timeout(10):
             while (await to.post(b" " * 3000 + b'{"id":"e"}'))[0] != 503:
                 pass

@@ -61,7 +61,10 @@ async def through(file: Path, body: bytes, headers: Mapping[str, str] = {}, post
     (group,) = handlers.normalise(handlers.Policy(timedelta(weeks=2)), lambda: NOW)
     async with SqliteLog.open(file, TOPICS, 1, lambda: NOW) as log:
         receiver = Receiver(log.append, envelopes, Verifier.build(basic=["gc:pass"]), metrics, lambda: NOW)
-        async with listening(runner_of(receiver.handle, 5), Where("127.0.0.1", 0)) as url, ClientSession() as session:
+        async with (
+            listening(runner_of(receiver.handle, 5, receiver.plain), Where("127.0.0.1", 0)) as url,
+            ClientSession() as session,
+        ):
             for _ in range(posts):
                 async with session.post(url + PATH, data=body, headers={**HEADERS, **headers}) as answer:
                     told: dict[str, Any] = await answer.json(content_type=None)

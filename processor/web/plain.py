@@ -1,0 +1,195 @@
+"""Connections that carry plain posts: read and answered without the machinery that any other request needs.
+
+Whatever is not one whole plain post goes, with its connection and every byte of it, to the ordinary
+HTTP server, and stays there. So nothing is judged twice, and nothing unusual is judged here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from processor.web.heads import Head, Heads
+
+Answer = Callable[[bytes, bytes], None]
+"""Writes the answer: its head up to the last header's line end, and its body. On the loop, once."""
+
+Take = Callable[[Mapping[str, str], bytes, str, Answer], bool]
+"""Headers (not to be changed), body, the peer's address. True: the answer comes. False: nothing was done with it."""
+
+LOOK_SECONDS = 1.0
+"""The rest of a post that began to come is waited for so long here, or twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPosts:
+    """What is taken here: posts to `path`, by `take`."""
+
+    path: str
+    take: Take
+
+
+class PlainConnections:
+    """All of one server. Made in a running event loop."""
+
+    def __init__(self, posts: PlainPosts, ordinary: Callable[[], asyncio.Protocol], idle_seconds: float) -> None:
+        """`ordinary` makes the protocol that gets what is not plain; who is silent for `idle_seconds` is closed."""
+        self.loop = asyncio.get_running_loop()
+        self.heads = Heads(posts.path)
+        self.take = posts.take
+        self.ordinary = ordinary
+        self._idle_seconds = idle_seconds
+        self._open: set[PlainConnection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._gone = asyncio.Event()
+
+    def add(self, connection: PlainConnection) -> None:
+        """It is open."""
+        self._open.add(connection)
+        if self._timer is None:
+            self._timer = self.loop.call_later(LOOK_SECONDS, self._look)
+
+    def remove(self, connection: PlainConnection) -> None:
+        """It is closed, or the ordinary server's."""
+        self._open.discard(connection)
+        if not self._open:
+            self._gone.set()
+
+    def finish(self) -> None:
+        """Close what is idle, and the others with the answer that they wait for."""
+        for connection in tuple(self._open):
+            connection.finish()
+
+    async def finished(self, seconds: float | None) -> None:
+        """Returns when all are closed, or after so long; then the rest is cut."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._open:
+                    self._gone.clear()
+                    await self._gone.wait()
+        except TimeoutError:
+            for connection in tuple(self._open):
+                connection.cut()
+        if self._timer:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        for connection in tuple(self._open):
+            connection.look(now, self._idle_seconds)
+        self._timer = self.loop.call_later(LOOK_SECONDS, self._look) if self._open else None
+
+
+class PlainConnection(asyncio.Protocol):
+    """One connection, for as long as it carries plain posts only."""
+
+    __slots__ = ("_all", "_choked", "_close", "_later", "_part", "_peer", "_since", "_transport", "_waiting")
+
+    def __init__(self, connections: PlainConnections) -> None:
+        self._all = connections
+        self._later = b""
+        self._part = b""
+        self._waiting = False
+        self._choked = False
+        self._close = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A caller."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream's protocol is given
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._since = self._all.loop.time()
+        self._all.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """A post, a part of one, or something else."""
+        if self._waiting:
+            self._later += data
+            self._transport.pause_reading()
+            return
+        data = self._part + data if self._part else data
+        head, blank_line, body = data.partition(b"\r\n\r\n")
+        known = self._all.heads.read(head) if blank_line else None
+        if known is None or len(body) > known.length:
+            self._hand_over(data)
+        elif len(body) < known.length:
+            self._since = self._since if self._part else self._all.loop.time()
+            self._part = data
+        else:
+            self._part = b""
+            self._post(known, body, data)
+
+    def _post(self, head: Head, body: bytes, data: bytes) -> None:
+        self._waiting = True
+        self._close = self._close or head.close
+        if not self._all.take(head.headers, body, self._peer, self._answer):
+            self._waiting = False
+            self._hand_over(data)
+
+    def _answer(self, head: bytes, body: bytes) -> None:
+        self._waiting = False
+        transport = self._transport
+        if transport.is_closing():
+            return  # the caller went away; what is in the log stays there
+        transport.write(b"%b%b\r\n%b" % (head, b"Connection: close\r\n" if self._close else b"", body))
+        if self._close:
+            transport.close()
+            return
+        self._since = self._all.loop.time()
+        if self._later:
+            later, self._later = self._later, b""
+            self._all.loop.call_soon(self._go_on, later)
+
+    def _go_on(self, later: bytes) -> None:
+        """With what came before the answer was out."""
+        if not self._choked:
+            self._transport.resume_reading()
+        self.data_received(later)
+
+    def _hand_over(self, data: bytes) -> None:
+        self._all.remove(self)
+        ordinary = self._all.ordinary()
+        self._transport.set_protocol(ordinary)
+        ordinary.connection_made(self._transport)
+        ordinary.data_received(data)
+
+    def eof_received(self) -> bool:
+        """A sender that only closed its half still hears the answer."""
+        self._close = True
+        return self._waiting
+
+    def pause_writing(self) -> None:
+        """It does not read our answers: no more of its posts until it does."""
+        self._choked = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._choked = False
+        if not self._waiting:
+            self._transport.resume_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
+        """Closed by either side."""
+        self._all.remove(self)
+
+    def look(self, now: float, idle_seconds: float) -> None:
+        """What waits too long for its rest is another's to wait for; who is silent is closed."""
+        if self._waiting:
+            return
+        if self._part and now - self._since >= LOOK_SECONDS:
+            self._hand_over(self._part)
+        elif now - self._since >= idle_seconds:
+            self._transport.close()
+
+    def finish(self) -> None:
+        """Close, after the answer if one is waited for."""
+        self._close = True
+        if not self._waiting:
+            self._transport.close()
+
+    def cut(self) -> None:
+        """Close now."""
+        self._transport.abort()

@@ -1,0 +1,231 @@
+"""Connections that carry plain posts: quick where all is plain, and never another answer than the ordinary way's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from aiohttp import web
+
+from processor.receiver import PATH, Limits
+from processor.web import plain
+from processor.web.listener import LowLevelServer, Where, listening
+from processor.web.plain import PlainPosts
+from tests.integration.door import BASIC, Door, door
+
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: {BASIC['Authorization']}\r\n"
+
+
+def post(name: str, *lines: str, blanks: int = 0) -> bytes:
+    body = json.dumps({"id": name}) + " " * blanks
+    return (HEAD + "".join(f"{line}\r\n" for line in lines) + f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+@asynccontextmanager
+async def connection(to: Door) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(to.url.rpartition(":")[2]))
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, object]:
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode()
+    length = int(re.search(r"(?i)content-length: (\d+)", head)[1])
+    return int(head.split()[1]), json.loads(await asyncio.wait_for(reader.readexactly(length), 10))
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A protocol for each connection that became the ordinary server's."""
+    found: list[object] = []
+    make = LowLevelServer._ordinary
+
+    def ordinary(self: LowLevelServer) -> object:
+        found.append(make(self))
+        return found[-1]
+
+    monkeypatch.setattr(LowLevelServer, "_ordinary", ordinary)
+    return found
+
+
+async def test_posts_one_after_the_other_on_one_connection(handed_over: list[object]) -> None:
+    async with door() as to, connection(to) as (reader, writer):
+        for number in range(3):
+            writer.write(post(f"e{number}"))
+            assert await answer(reader) == (202, {"ids": [f"e{number}"]})
+        assert [message.key for message in to.log.messages] == ["e0", "e1", "e2"]
+        assert to.count("processor_posts_total", status="202") == 3
+    assert not handed_over
+
+
+async def test_head_and_body_in_pieces(handed_over: list[object]) -> None:
+    sent = post("e")
+    at = sent.index(b"\r\n\r\n") + 4
+    async with door() as to, connection(to) as (reader, writer):
+        for piece in (sent[:at], sent[at : at + 3], sent[at + 3 :]):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert await answer(reader) == (202, {"ids": ["e"]})
+    assert not handed_over
+
+
+async def test_what_comes_while_a_post_waits_is_answered_after_it() -> None:
+    async with door() as to, connection(to) as (reader, writer):
+        to.log.gate = asyncio.Event()
+        writer.write(post("e1"))
+        await to.log.waiting.wait()
+        writer.write(post("e2") + post("e3") + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        to.log.gate.set()
+        assert [await answer(reader) for _ in range(3)] == [(202, {"ids": [f"e{n}"]}) for n in (1, 2, 3)]
+        assert (await answer(reader))[0] == 404
+
+
+async def test_a_rest_that_does_not_come_is_waited_for_by_the_ordinary_server(
+    monkeypatch: pytest.MonkeyPatch, handed_over: list[object]
+) -> None:
+    monkeypatch.setattr(plain, "LOOK_SECONDS", 0.01)
+    async with door(limits=Limits(read_seconds=0.05)) as to, connection(to) as (reader, writer):
+        writer.write(post("e")[:-2])
+        assert (await answer(reader))[0] == 408
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+    assert len(handed_over) == 1
+
+
+async def test_who_is_silent_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "LOOK_SECONDS", 0.01)
+    server = LowLevelServer(lambda _: None, keepalive_seconds=0.05, plain=PlainPosts(PATH, lambda *_: False))
+    async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_a_half_closed_sender_hears_its_answer() -> None:
+    async with door() as to, connection(to) as (reader, writer):
+        to.log.gate = asyncio.Event()
+        writer.write(post("e"))
+        await to.log.waiting.wait()
+        writer.write_eof()
+        to.log.gate.set()
+        assert await answer(reader) == (202, {"ids": ["e"]})
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+
+
+async def test_stopping_answers_what_waits_and_closes_what_is_idle() -> None:
+    async with AsyncExitStack() as stack:
+        to = await stack.enter_async_context(door())
+        at = int(to.url.rpartition(":")[2])
+        (idle, one), (busy, other) = [await asyncio.open_connection("127.0.0.1", at) for _ in range(2)]
+        to.log.gate = asyncio.Event()
+        other.write(post("e"))
+        await to.log.waiting.wait()
+        stopping = asyncio.ensure_future(stack.pop_all().aclose())
+        assert await asyncio.wait_for(idle.read(), 10) == b""
+        assert not stopping.done()
+        to.log.gate.set()
+        heard = await asyncio.wait_for(busy.read(), 10)
+        await stopping
+    assert heard.startswith(b"HTTP/1.1 202 ")
+    assert b"Connection: close" in heard
+    one.close()
+    other.close()
+
+
+async def test_503_past_the_deadline_and_the_connection_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async with door(limits=Limits(ack_deadline=timedelta(seconds=0.05))) as to, connection(to) as (reader, writer):
+        to.log.gate = asyncio.Event()
+        writer.write(post("late"))
+        status, problem = await answer(reader)
+        assert (status, problem["status"]) == (503, 503)
+        to.log.gate.set()
+        writer.write(post("later"))
+        assert await answer(reader) == (202, {"ids": ["later"]})
+        assert to.count("processor_refused_total", reason="ack-deadline") == 1
+        assert to.count("processor_posts_in_flight") == 0
+    (line,) = [line for line in caplog.records if line.message == "refused"]
+    assert (line.levelno, line.peer, line.path) == (logging.WARNING, "127.0.0.1", PATH)
+
+
+async def test_who_does_not_read_its_answers_is_not_read_either() -> None:
+    async with door() as to:
+        caller = socket.create_connection(("127.0.0.1", int(to.url.rpartition(":")[2])))
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.setblocking(False)
+        sent, loop = 0, asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(0.5):
+                for number in range(1_000_000):
+                    await loop.sock_sendall(caller, post(f"e{number}"))
+                    sent = number
+        except TimeoutError:
+            pass
+        caller.close()
+        assert sent < 999_999
+
+
+ODD = [
+    HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\n9\r\n" + b'{"id":"c"' + b"\r\n1\r\n}\r\n0\r\n\r\n",
+    HEAD.encode() + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n" + b'{"id":"x"}',
+    HEAD.encode() + b"Content-Length: 10\r\nContent-Length: 10\r\n\r\n" + b'{"id":"d"}',
+    HEAD.encode() + b"Content-Length: +9\r\n\r\n" + b'{"id":""}',
+    HEAD.encode() + b"X-A : b\r\nContent-Length: 2\r\n\r\n{}",
+    HEAD.encode() + b" folded\r\nContent-Length: 2\r\n\r\n{}",
+    HEAD.encode() + b"X: a\nContent-Length: 2\r\n\r\n{}",
+    HEAD.encode() + b"X: \x00\r\nContent-Length: 2\r\n\r\n{}",
+    HEAD.encode().replace(b"Host: x\r\n", b"") + b"Content-Length: 10\r\n\r\n" + b'{"id":"h"}',
+    HEAD.replace("gc", "no").replace("Basic ", "Basic x").encode() + b"Content-Length: 10\r\n\r\n" + b'{"id":"u"}',
+    HEAD.encode() + b"Content-Length: 5\r\n\r\n<xml>",
+    HEAD.encode() + b"Content-Length: 0\r\n\r\n",
+    HEAD.encode() + b"Connection: close\r\nContent-Length: 10\r\n\r\n" + b'{"id":"l"}',
+    HEAD.encode() + b"Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 10\r\n\r\n" + b'{"id":"w"}',
+    b"\r\n" + post("blank"),
+    b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
+    f"OPTIONS {PATH} HTTP/1.1\r\nHost: x\r\nWebHook-Request-Origin: a\r\n\r\n".encode(),
+    HEAD.replace(PATH, PATH + "?a=b").encode() + b"Content-Length: 10\r\n\r\n" + b'{"id":"q"}',
+    HEAD.replace("HTTP/1.1", "HTTP/1.0").encode() + b"Content-Length: 10\r\n\r\n" + b'{"id":"0"}',
+    post("large", blanks=70_000),
+    post("middle", blanks=9_000),
+    post("named", "X-Other: \xe9", "Accept: */*"),
+]
+
+
+async def told(to: Door, pieces: list[bytes]) -> tuple[list[bytes], list[str]]:
+    """The status lines until the server closes (we close our half at the end), and what is in the log."""
+    async with connection(to) as (reader, writer):
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            writer.write(b"GET /end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            heard = await asyncio.wait_for(reader.read(), 20)
+        except ConnectionError:
+            heard = b""
+    return re.findall(rb"HTTP/1\.[01] \d{3}", heard), [message.key for message in to.log.messages]
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_whatever_comes_in_whatever_pieces_both_ways_answer_the_same(
+    seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    chance = random.Random(seed)
+    parts = [post(f"p{n}") for n in range(chance.randrange(3))] + chance.sample(ODD, 1)
+    stream = b"".join(parts) if chance.random() < 0.8 else b"".join(chance.sample(parts, len(parts)))
+    cuts = sorted({0, len(stream), *(chance.randrange(len(stream)) for _ in range(chance.randrange(4)))})
+    pieces = [stream[start:end] for start, end in pairwise(cuts)]
+    async with door(by_plain=False) as ordinary:
+        wanted = await told(ordinary, pieces)
+    async with door() as quick:
+        assert await told(quick, pieces) == wanted
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
