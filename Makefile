@@ -13,7 +13,7 @@ kafka: .venv/kafka-dev
 	@$(BIN)/genesys-processor kafka $(KAFKA)
 
 test: .venv/dev
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 check: .venv/dev .venv/renderer
 	$(BIN)/ruff format --check .
