@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -33,11 +34,7 @@ QUIET_TURNS = 5
 """After so many looks without work the write-ahead file is copied down: what lies in one file only is soon nothing."""
 
 MOST_IN_A_BATCH = 2_000
-ROWS_IN_A_STATEMENT = (64, 16, 4, 1)
-INSERTS = {
-    rows: f"INSERT INTO records (id, timestamp, key, headers, value) VALUES {', '.join(['(?,?,?,?,?)'] * rows)}"  # noqa: S608 - made of question marks only
-    for rows in ROWS_IN_A_STATEMENT
-}
+ROWS_IN_A_STATEMENT = 64
 SET_NEXT = """INSERT INTO partitions (slot, next) SELECT CAST(key AS INTEGER), value FROM json_each(?) WHERE true
     ON CONFLICT DO UPDATE SET next = excluded.next"""
 SET_OFFSETS = """INSERT INTO offsets (consumers, slot, next)
@@ -207,11 +204,17 @@ class Writer:
 
 
 def _insert_rows(connection: sqlite3.Connection, values: list[object]) -> None:
-    position = 0
-    for rows in ROWS_IN_A_STATEMENT:
-        while len(values) - position >= rows * 5:
-            connection.execute(INSERTS[rows], values[position : position + rows * 5])
-            position += rows * 5
+    most = ROWS_IN_A_STATEMENT * 5
+    for start in range(0, len(values), most):
+        part = values[start : start + most] if len(values) > most else values
+        connection.execute(_insert_of(len(part) // 5), part)
+
+
+@cache
+def _insert_of(rows: int) -> str:
+    """The same text for the same number: the connection keeps what it has prepared."""
+    places = ", ".join(["(?,?,?,?,?)"] * rows)
+    return f"INSERT INTO records (id, timestamp, key, headers, value) VALUES {places}"  # noqa: S608 - question marks only
 
 
 def _json(value: object) -> str:
