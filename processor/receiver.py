@@ -148,12 +148,13 @@ class Receiver:
             return False
         self._intake.admit(caller.name)
         self._intake.open += 1
+        size = len(body)
 
         def done(error: BaseException | None) -> None:
             self._intake.open -= 1
-            self._room.release(len(body))
+            self._room.release(size)
             if error is None:
-                self._intake.count(len(envelopes), len(body), started)
+                self._intake.count(len(envelopes), size, started)
                 answer(*accepted([envelope.id for envelope in envelopes]))
             else:
                 answer(*whole(self.refused(self._intake.failure(error), peer)))

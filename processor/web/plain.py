@@ -144,6 +144,8 @@ class PlainConnection(asyncio.Protocol):
 
     def _go_on(self, later: bytes) -> None:
         """With what came before the answer was out."""
+        if self._transport.is_closing():
+            return
         if not self._choked:
             self._transport.resume_reading()
         self.data_received(later)
