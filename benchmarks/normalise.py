@@ -17,7 +17,7 @@ from handlers import Policy, normalise
 from handlers.normalise.envelopes import envelopes
 from processor.app.topics import TOPICS
 from processor.consumer import run
-from processor.event import Delivery, Envelope, instant
+from processor.event import Delivery, Raw, instant
 from processor.eventlog import Message, Record
 from processor.eventlog.partitions import partition_of
 from processor.eventlog.sqlite import SqliteLog
@@ -76,7 +76,7 @@ async def alone(messages: Sequence[Message]) -> dict[str, Any]:
     handler, tables = group.routes[0].handler, {table.topic: table for table in group.owns}
     started = time.perf_counter()
     for record in records:
-        for event in await handler(Envelope.from_record(record)):
+        for event in handler(Raw.from_record(record)):
             event.to_message()
             if event.topic in tables:
                 tables[event.topic].apply(event)

@@ -25,6 +25,7 @@ from handlers.events import (
     FreezeRequested,
     Lookup,
     Outcome,
+    PoolUpdated,
     PresenceUpdated,
     ProfileUpdated,
     QueueUpdated,
@@ -39,8 +40,9 @@ from handlers.look_up import LookUp
 from handlers.normalise import Context, Normalise
 from handlers.normalise import count as count_normalised
 from handlers.normalise.burial import burial
+from handlers.normalise.horizon import horizon
 from handlers.policy import REMEMBERED, Mode, Rule, Selection, remember
-from handlers.reconcile import horizon_tick, state_tick, volume_tick
+from handlers.reconcile import state_tick, volume_tick
 from handlers.requests.ends import LogEnds
 from handlers.requests.operating_hours import Hours
 from handlers.requests.plans import Configure
@@ -53,7 +55,7 @@ from processor.clients.genesys import Genesys
 from processor.clients.genesys.jobs import Jobs
 from processor.clients.genesys.jobs.exports import Exports
 from processor.clients.wfm import PushEvent, Wfm
-from processor.event import Envelope, Event
+from processor.event import Event, Raw
 from processor.routing import Group, PartitionTick, Tick, on
 from processor.table import Table, last
 
@@ -111,11 +113,11 @@ def normalise(policy: Policy, now: Callable[[], datetime]) -> list[Group]:
         Group(
             "normalise",
             "genesys.raw",
-            (on(Envelope, normaliser),),
+            (on(Raw, normaliser),),
             pure=True,
             owns=normaliser.tables,
             observe=count_normalised,
-            partition_ticks=(burial(normaliser.known),),
+            partition_ticks=(burial(normaliser.known), horizon(normaliser.known, now())),
         )
     ]
 
@@ -150,7 +152,6 @@ def look_up(
     ticks: tuple[Tick, ...] = (
         state_tick(genesys, known, parts),
         volume_tick(genesys, targets, polled, now, policy.poll),
-        horizon_tick(known, now),
     )
     if exports and policy.export:
         ticks += (export_tick(exports, policy.export, cursors, genesys.organisation_id, now),)
@@ -196,20 +197,26 @@ def _pushed(push: Push, now: Callable[[], datetime]) -> list[Group]:
     ]
 
 
-def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
-    """Volume → decision → Genesys and people."""
-    if policy.mode is Mode.OFF:
-        return []
-    mind = Feedback(
+def judge(policy: Policy) -> Feedback:
+    """What decides about queues, over all that it has to know; its tables are still empty."""
+    return Feedback(
         windows=Table(VolumeUpdated, fold=remember, since=REMEMBERED + timedelta(hours=1)),
         queues=Table(QueueUpdated, fold=know),
         freezes=Table(FreezeRequested, fold=brakes),
         decisions=Table(Decision, fold=last),
+        held=Table(PoolUpdated, fold=last),
         mode=policy.mode,
         rule=policy.rule,
         selection=policy.selection,
         pools=policy.pools,
     )
+
+
+def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
+    """Volume → decision → Genesys and people."""
+    if policy.mode is Mode.OFF:
+        return []
+    mind = judge(policy)
     groups = [
         Group(
             "feedback",
@@ -217,14 +224,20 @@ def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
             (on(VolumeUpdated, mind),),
             pure=True,
             owns=(mind.decisions,),
-            follows=(mind.windows, mind.queues, mind.freezes),
+            follows=(mind.windows, mind.queues, mind.freezes, mind.held),
             observe=count,
             partition_ticks=(PartitionTick("brake", timedelta(seconds=0.5), mind.tick),),
         )
     ]
     if far.genesys and policy.mode is Mode.ACT:
-        adjust = AdjustQueues(far.genesys, Table(Decision, fold=last), Table(FreezeRequested, fold=brakes), now)
-        follows = (adjust.decisions, adjust.freezes)
+        adjust = AdjustQueues(
+            far.genesys,
+            Table(Decision, fold=last),
+            Table(FreezeRequested, fold=brakes),
+            Table(PoolUpdated, fold=last),
+            now,
+        )
+        follows = (adjust.decisions, adjust.freezes, adjust.pools)
         groups.append(
             Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows, states=True, observe=count)
         )
@@ -270,6 +283,5 @@ def requests(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list
     ends = LogEnds()
     rules = configures(policy, far.jobs, now) if far.jobs else None
     door = Door(rules, ends, now, far.genesys.now if far.genesys else now)
-    follows = (ends.outcomes, ends.brakes)
-    group = Group("requests", Requested.topic, (on(Requested, door),), follows=follows, observe=count, reads=door.reads)
-    return [group]
+    take = (on(Requested, door),)
+    return [Group("requests", Requested.topic, take, follows=ends.tables, observe=count, reads=door.reads)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from handlers.decide import Memory, Move
+from handlers.decide import KnownQueue, Memory, Move, release
 from handlers.events import Decision, FreezeRequested
 from processor.event import instant
 
@@ -41,8 +41,17 @@ def brakes(known: Brakes | None, request: FreezeRequested) -> Brakes:
     return replace(known or Brakes(), people=request)
 
 
-def answer(request: FreezeRequested, last: Decision | None, clock: datetime) -> Iterator[tuple[str, str | None, Move]]:
-    """(id, medium, move) of each decision that answers a request, in order; `clock` is the events'."""
+def answer(
+    request: FreezeRequested,
+    last: Decision | None,
+    clock: datetime,
+    known: KnownQueue | None = None,
+    left_in: Sequence[str] = (),
+) -> Iterator[tuple[str, str | None, Move]]:
+    """(id, medium, move) of each decision that answers a request, in order; `clock` is the events'.
+
+    `left_in`: members of ours who are in the queue, as it is `known`, though nothing stands.
+    """
     memory = Memory.of(last)
     kept = tuple(one for one in memory.minded if one != request.id)[-1:]
     memory = replace(memory, minded=(*kept, request.id))
@@ -55,6 +64,13 @@ def answer(request: FreezeRequested, last: Decision | None, clock: datetime) -> 
             back = standing.baseline
             move = Move("restore", _said(request), memory, baseline=back, target=back, expected=standing.target)
             yield f"{request.id}/restore/{medium}", medium, move
+    if request.restore and left_in and known:
+        for medium, level in known.queue.media_types.items():
+            if level.service_level_seconds is not None:
+                move = release(memory, medium, level.service_level_seconds, left_in, clock)
+                memory = move.memory
+                yield f"{request.id}/restore/{medium}", medium, move
+                break  # members serve all media: they leave once
     if request.kind == FREEZE:
         frozen = {"by": request.by, "at": instant(request.time), "reason": request.reason}
         yield request.id, None, Move("frozen", _said(request), replace(memory, frozen=frozen))
@@ -67,7 +83,8 @@ def _stand_back(
 ) -> Iterator[tuple[str, str | None, Move]]:
     media = list(last.standing) if last else []
     memory = replace(memory, stood_back={**memory.stood_back, **dict.fromkeys(media, instant(clock))})
-    move = Move("stand-back", request.reason, memory)
+    expected = next((standing.target for standing in last.standing.values()), {}) if last else {}
+    move = Move("stand-back", request.reason, memory, expected=expected)
     if len(media) <= 1:
         yield request.id, next(iter(media), None), move
         return

@@ -178,7 +178,8 @@ class ConfigureCampaigns:
             shifts = await self.jobs.campaigns.shifts(agents, start, end)
         except RefusedError as refusal:
             return {"compared": f"the agents' shifts could not be read: {refusal} ({refusal.remedy})"}
-        return bare(wanted, request.drawn().places, shifts, now)
+        told = bare(wanted, request.drawn().places, shifts, now)
+        return {**told, "unknownAgents": unknown} if (unknown := [one for one in agents if one not in shifts]) else told
 
     def _notice(self, schedule_id: str, campaign_id: str) -> Envelope:
         """G2's `SCHEDULE_CREATED`, as a delivery: the WFM system is told of it through the log, and never dropped."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.profile import ProfileRequest, check_whole
+from handlers.requests.profile_checks import check_dialect, check_ids, check_quota
 from handlers.requests.profile_words import differing, same, under
 from handlers.requests.utilization import LOOK_BACK, Recommendation, Thresholds, recommend
 from handlers.requests.words import Fields, InvalidRequest, Problem
@@ -27,8 +28,6 @@ ATTEMPTS = 5
 """How often the guide tries when others change the profile meanwhile (G3, step 5)."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 32.0
 """Seconds: the guide waits 2, 4, 8, … (G3, step 2); we draw from nothing to that, so that two do not keep step."""
-SESSIONS_PER_SKILL = 10
-"""The guide refuses more skills than a tenth of the organisation's concurrent sessions (G3, step 1)."""
 MOST_STEPS = 250
 """Calls at one place: a queue's codes are taken away one by one."""
 
@@ -45,7 +44,7 @@ class ConfigureProfiles:
 
     async def plan(self, request: ProfileRequest, /) -> Plan:
         """Everything is read and checked. Raises `ConflictError` when `expected` is not what is there."""
-        self._check_dialect(request)
+        check_dialect(self.jobs.profiles, request)
         advice = await self._advice(request)
         wanted = _wanted(request, advice)
         places = self.jobs.profiles.places({**_whom(request), **wanted})
@@ -58,12 +57,12 @@ class ConfigureProfiles:
             under(before, place, told[place], alone=request.profile_id is not None)
             under(after, place, aim, alone=request.profile_id is not None)
             if not same(told[place], aim):
+                _check_expected(request, place, told[place], found[place])
                 calls += self.jobs.profiles.writes(place, found[place], aim)
-        _check_expected(request, before, found)
         if request.profile_id is not None:
             check_whole(after)
-        facts = {**_advised(advice, wanted), **await self._check_ids(wanted)}
-        facts |= await self._quota(after if request.profile_id else wanted)
+        facts = {**_advised(advice, wanted), **await check_ids(self.jobs.profiles, wanted)}
+        facts |= await check_quota(self.jobs.profiles, after if request.profile_id else wanted)
         return Plan(before, after, calls, facts)
 
     async def carry_out(self, request: ProfileRequest, plan: Plan, /, *, started: bool) -> Result:
@@ -86,12 +85,15 @@ class ConfigureProfiles:
 
     async def _settle(self, request: ProfileRequest, place: Place, wanted: Fields) -> Changed:
         """One place, until nothing is left to write."""
-        profiles, first, retries = self.jobs.profiles, None, 0
+        profiles, retries = self.jobs.profiles, 0
+        first: Changed | None = None
 
         def merge(found: Found) -> Write | None:
             told, aim = profiles.told(place, found), profiles.aim(place, found, wanted)
             if same(told, aim):
                 return None
+            if first is None:
+                _check_expected(request, place, told, found)
             if request.profile_id is not None:
                 check_whole(aim)
             return profiles.writes(place, found, aim)[0]
@@ -146,23 +148,6 @@ class ConfigureProfiles:
             raise RefusedError("nothing was changed: there is nothing to take back")
         return {**fields, **({"userIds": touched, **states[0]} if states else {})}
 
-    def _check_dialect(self, request: ProfileRequest) -> None:
-        said = request.model_dump(mode="json", by_alias=True, exclude_none=True)
-        lacks = self.jobs.profiles.lacks
-        problems = [
-            Problem(name, "this Genesys dialect has no such thing", f"instead: {instead}")
-            for name, instead in lacks.items()
-            if name in said and (said[name] or name != "overflowRoutingTargets")
-        ]
-        if "wrapUpCodes.default" in lacks:
-            problems += [
-                Problem(f"wrapUpCodes[{at}].default", "a queue has no default code", lacks["wrapUpCodes.default"])
-                for at, code in enumerate(request.wrap_up_codes or ())
-                if code.default
-            ]
-        if problems:
-            raise InvalidRequest(problems)
-
     async def _advice(self, request: ProfileRequest) -> Recommendation | None:
         if request.queue_id is None:
             return None
@@ -170,47 +155,6 @@ class ConfigureProfiles:
         if load is None and await self.jobs.profiles.missing("queue", [request.queue_id]):
             raise InvalidRequest([Problem("queueId", f"there is no queue {request.queue_id}", "one that exists")])
         return recommend(load, self.thresholds)
-
-    async def _check_ids(self, wanted: Fields) -> dict[str, Any]:
-        """All that the request names exists; what was there before it is Genesys's own affair.
-
-        As a fact: what nobody lists, so that only Genesys's answer to the write can tell.
-        """
-        named: list[tuple[str, str, str, list[str]]] = [
-            ("skill", "skillAssignments", ".skill.id", [one["skill"]["id"] for one in _of(wanted, "skillAssignments")]),
-            ("wrap-up-code", "wrapUpCodes", ".id", [one["id"] for one in _of(wanted, "wrapUpCodes")]),
-        ]
-        targets = _of(wanted, "overflowRoutingTargets")
-        queues = [one["target"]["id"] if one["overflowType"].upper() == "QUEUE" else "" for one in targets]
-        named.append(("queue", "overflowRoutingTargets", ".target.id", queues))
-        problems, unchecked = [], []
-        for kind, name, inner, ids in named:
-            missing = await self.jobs.profiles.missing(kind, [one for one in dict.fromkeys(ids) if one])
-            if missing is None:
-                unchecked.append(name)
-                continue
-            problems += [
-                Problem(f"{name}[{at}]{inner}", f"there is no {kind} {one}", "one that exists in Genesys")
-                for at, one in enumerate(ids)
-                if one in missing
-            ]
-        if problems:
-            raise InvalidRequest(problems)
-        return {"unchecked": unchecked} if unchecked else {}
-
-    async def _quota(self, profile: Fields) -> dict[str, Any]:
-        """The guide's estimate of what the licence allows. Raises `RefusedError` above it."""
-        skills = len(_of(profile, "skillAssignments"))
-        sessions = await self.jobs.profiles.sessions()
-        if sessions is None:
-            return {}
-        if skills > sessions / SESSIONS_PER_SKILL:
-            raise RefusedError(
-                f"{skills} skills are more than the licence allows: it has {sessions} concurrent sessions, "
-                f"{SESSIONS_PER_SKILL} for each skill",
-                f"at most {int(sessions / SESSIONS_PER_SKILL)} skills, or more concurrent sessions in the licence",
-            )
-        return {"quota": {"skills": skills, "maxConcurrentSessions": sessions}}
 
 
 @dataclass(slots=True)
@@ -269,21 +213,17 @@ def _advised(advice: Recommendation | None, wanted: Fields) -> dict[str, Any]:
     return {"utilization": {"recommended": advice.percent, "reason": advice.reason, "isSet": is_set}}
 
 
-def _check_expected(request: ProfileRequest, before: Fields, found: Mapping[Place, Found]) -> None:
-    if request.expected is None:
-        return
-    places = differing(request.expected, before)
-    if places:
-        who = next((f" by {one.by}" for one in found.values() if one.by), "")
+def _check_expected(request: ProfileRequest, place: Place, told: Fields, found: Found) -> None:
+    """Of a place that is to be written: one that is so already may be so by an earlier try of ours."""
+    state: dict[str, Any] = {}
+    under(state, place, told, alone=request.profile_id is not None)
+    fields = differing(request.expected or {}, state)
+    if fields:
         raise ConflictError(
-            f"changed{who} since: {', '.join(places)}",
-            before,
+            f"changed{f' by {found.by}' if found.by else ''} since: {', '.join(fields)}",
+            state,
             "look at what is there now, and decide whether the change should still be made",
         )
-
-
-def _of(fields: Fields, name: str) -> list[Any]:
-    return list(fields.get(name) or ())
 
 
 def _taken_back(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,14 @@ REQUIRED = "required"
 """G4's construction asks agents to wrap up each contact."""
 ATTEMPTS, FIRST_WAIT = 4, 2.0
 """G4 tries four times, one second and its doubles apart; what is on its way to the edge is read only seconds later."""
+GUIDES_OWN = {"slaPercent": "a share from 0 to 100, such as 90", "slaTarget": "seconds, such as 60"}
+"""G4's workflow asks for 90 percent within 60 seconds."""
+NO_WEBHOOKS = Problem(
+    "webhookUrl",
+    "the official API has no webhooks",
+    "leave it out: changes of queues come by EventBridge or a trigger (`register`), and any WFM system gets them "
+    "from genesys.queues",
+)
 UNMET = {
     "overtaken": "taken by Genesys, but somebody changed the queue again before it was active: look at what is there",
     "gone": "taken by Genesys, but the queue was deleted before it was active",
@@ -134,6 +142,8 @@ class ConfigureQueues:
             problems.append(Problem("routingRules", "rules of the other dialect", would[ours]))
         if ours == "conditions" and (request.wrap_up_policy or "").isupper():
             problems.append(Problem("wrapUpPolicy", "a prompt of the official API", "required or optional"))
+        if ours == "preferred-agents" and request.webhook_url is not None:
+            problems.append(NO_WEBHOOKS)
         unsaid = {"slaPercent": request.sla_percent, "slaTarget": request.sla_target}
         others = (*unsaid.values(), request.routing_rules, request.wrap_up_policy, request.webhook_url)
         if ours == "preferred-agents" and all(one is None for one in others):
@@ -160,7 +170,7 @@ class ConfigureQueues:
         after = {**before, **{name: value for name, value in said.items() if value is not None}}
         missing = [name for name in ("slaPercent", "slaTarget") if after[name] is None]
         if missing:
-            raise InvalidRequest([Problem(name, "the queue has none yet", "say it") for name in missing])
+            raise InvalidRequest([Problem(name, "the queue has none yet", GUIDES_OWN[name]) for name in missing])
         return before, self.jobs.queues.wanted(found, after)
 
     async def _check_skills(self, request: QueueRequest) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import orjson
 
 from handlers.capacity import Floor, average
 from handlers.normalise.recurrence import entries
-from handlers.requests.inbound import compare
+from handlers.requests.inbound import Hours, compare
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.schedule import ABOUT_THE_SCHEDULE, NEEDED, ScheduleRequest
 from handlers.requests.words import InvalidRequest, Problem
@@ -157,6 +157,17 @@ class ConfigureSchedules:
             raise InvalidRequest(problems)
         return {}
 
+    async def _known_queues(self, request: ScheduleRequest) -> None:
+        """A queue that is not there would look like one to which nobody comes."""
+        missing = await self.jobs.profiles.missing("queue", request.queue_ids)
+        problems = [
+            Problem(f"queueIds[{number}]", f"there is no queue {one}", "the id of one that exists in Genesys")
+            for number, one in enumerate(request.queue_ids)
+            if one in (missing or ())
+        ]
+        if problems:
+            raise InvalidRequest(problems)
+
     async def _facts(
         self,
         request: ScheduleRequest,
@@ -179,14 +190,12 @@ class ConfigureSchedules:
             ],
         }
         if request.queue_ids:
-            zones = [request.timezone_id] if request.timezone_id else [use.time_zone for use in uses]
+            await self._known_queues(request)
+            used = [use.time_zone for use in uses]
+            afterwards = [request.timezone_id] if request.timezone_id else used
+            hours = {"before": Hours(was, used), "after": Hours(will, afterwards)}
             facts["inboundVolume"] = await compare(
-                self.jobs.schedules,
-                request.queue_ids,
-                zones,
-                {"before": was, "after": will},
-                until=found.asked,
-                days=request.volume_days,
+                self.jobs.schedules, request.queue_ids, hours, until=found.asked, days=request.volume_days
             )
         return facts
 

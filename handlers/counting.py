@@ -14,13 +14,22 @@ ANSWER = "answer."
 
 
 def count(metrics: Metrics, published: Sequence[Publishable], now: datetime) -> None:
-    """Decisions by action, effects by kind and status with their latency since receipt, answers of look-ups."""
+    """Decisions by action, effects by kind and status with how long they took, answers of look-ups."""
     for one in published:
         if isinstance(one, Decision):
             metrics.decisions.labels(one.action).inc()
         elif isinstance(one, Outcome):
-            metrics.effects.labels(one.kind, one.status).inc()
-            if one.status == "done" and one.received_at:
-                metrics.latency_seconds.labels(one.kind).observe(max(0.0, (now - one.received_at).total_seconds()))
+            _outcome(metrics, one, now)
         elif isinstance(one, Envelope) and one.type.startswith(ANSWER):
             metrics.lookups.labels(one.type.removeprefix(ANSWER), "answered").inc()
+
+
+def _outcome(metrics: Metrics, outcome: Outcome, now: datetime) -> None:
+    """What came of a delivery is late since its receipt; what was asked for took as long as it did."""
+    metrics.effects.labels(outcome.kind, outcome.status).inc()
+    metrics.effect_conflicts.labels(outcome.kind).inc(outcome.conflict_retries)
+    if outcome.status != "done":
+        return
+    metrics.effect_seconds.labels(outcome.kind).observe(outcome.latency_ms / 1000)
+    if outcome.received_at:
+        metrics.latency_seconds.labels(outcome.kind).observe(max(0.0, (now - outcome.received_at).total_seconds()))

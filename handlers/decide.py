@@ -77,6 +77,8 @@ class Situation:
     known: KnownQueue
     media_type: str
     pool: tuple[str, ...]
+    left_in: tuple[str, ...]
+    """Whom we had joined before we stood back, and who are in the queue still."""
     hours: Sequence[Hour]
     standing: Standing | None
     memory: Memory
@@ -127,6 +129,10 @@ def decide(situation: Situation) -> Move | None:
         return _stand_back(situation)
     if verdict is Verdict.RECOVERED and situation.standing is not None and _lasting(situation):
         return _restore(situation)
+    if verdict is Verdict.RECOVERED and situation.left_in and _lasting(situation):
+        return release(
+            situation.memory, situation.media_type, situation.baseline_seconds, situation.left_in, situation.at
+        )
     return _tighten(situation) if verdict is Verdict.BREACH else None
 
 
@@ -176,6 +182,7 @@ def _stand_back(situation: Situation) -> Move:
         replace(situation.memory, stood_back=stood_back),
         baseline=situation.standing.baseline if situation.standing else {},
         target={"serviceLevelSeconds": situation.present_seconds},
+        expected=situation.standing.target if situation.standing else {},
     )
 
 
@@ -202,6 +209,19 @@ def _restore(situation: Situation) -> Move:
         baseline=standing.baseline,
         target=standing.baseline,
         expected=standing.target,
+    )
+
+
+def release(memory: Memory, medium: str, present: float, left_in: Sequence[str], at: datetime) -> Move:
+    """After a stand-back: the target stays a person's; only those whom we had joined are taken out."""
+    stays = {"serviceLevelSeconds": present, "memberIds": []}
+    return Move(
+        "restore",
+        "members whom the loop had joined before it stood back are taken out; the target stays as it is",
+        replace(memory, restored={**memory.restored, medium: instant(at)}),
+        baseline=stays,
+        target=stays,
+        expected={"serviceLevelSeconds": present, "memberIds": list(left_in)},
     )
 
 
@@ -266,6 +286,11 @@ def _tell(situation: Situation, about: str, reason: str, target: float | None = 
         target={"serviceLevelSeconds": target, "memberIds": list(situation.pool)} if target is not None else {},
         stands=standing is not None,
     )
+
+
+def restoring(memory: Memory, at: datetime, rule: Rule) -> bool:
+    """Whether a restore of any medium may still be on its way: it takes our members out itself."""
+    return any(at - datetime.fromisoformat(moment) < rule.cooldown for moment in memory.restored.values())
 
 
 def due(memory: Memory, about: str, now: datetime, again_after: timedelta) -> bool:

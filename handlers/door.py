@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from handlers.events import FreezeRequested, Lookup, Outcome, Requested
+from handlers.events import Begun, FreezeRequested, Lookup, Outcome, Requested
 from handlers.requests.brake import BrakeRequest
 from handlers.requests.ends import REMEMBERED, STARTED, Ends
 from handlers.requests.kinds import KINDS, read
@@ -17,7 +17,8 @@ from handlers.requests.plans import Configure, Plan, Result, Story
 from handlers.requests.stories import UNREADABLE, announced, broken_off, finished, outcome, turned_down
 from handlers.requests.unread import entry
 from handlers.requests.words import InvalidRequest, Request
-from processor.errors import PoisonError, RefusedError, RetryableError
+from processor.errors import PoisonError, RefusedError
+from processor.event import Gone, Publishable
 from processor.eventlog import Record
 from processor.routing import Steps
 
@@ -26,7 +27,6 @@ log = logging.getLogger("processor.requests")
 Clock = Callable[[], datetime]
 
 NOT_CONFIGURED = "requests are off: there are no credentials for Genesys"
-MOST_BROKEN_OFF = 10_000
 CONFIGURE = "set PROCESSOR_GENESYS_CLIENT_ID and PROCESSOR_GENESYS_CLIENT_SECRET"
 
 
@@ -34,8 +34,9 @@ CONFIGURE = "set PROCESSOR_GENESYS_CLIENT_ID and PROCESSOR_GENESYS_CLIENT_SECRET
 class Door:
     """`configures`: the rules of each kind; None when Genesys is not configured, and every request is refused.
 
-    Once per id: an id that has an outcome does nothing more. What cannot be made conditional is
-    announced by an outcome `started` before it is tried; when it comes again after that, its rules
+    Once per id: an id that has an outcome does nothing more. What stands there is in the log before
+    the first call, so that the outcome tells it however often the process dies. What cannot be made
+    conditional is also announced by an outcome `started`; when it comes again after that, its rules
     look for it first. RetryableError passes: the engine waits and tries again.
     """
 
@@ -44,8 +45,6 @@ class Door:
     now: Clock
     far_now: Clock
     """Genesys's clock: a look-here is answered by what was asked later than this."""
-    first_seen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By id of a request whose try broke off: what was there before it, which a part of it may have changed."""
 
     def reads(self, record: Record) -> Requested | None:
         """The loop's own form of a request is none of ours, as long as it lies where the loop reads it."""
@@ -81,31 +80,22 @@ class Door:
                     yield batch
 
     async def _carry_out(self, asked: Requested, request: Request, *, started: bool) -> Steps:
-        case = _Case(self, asked, request, self.now())
+        case = _Case(self, asked, request, self.now(), self.ends.before(asked.subject, asked.id))
         plan = await case.planned()
         if isinstance(plan, Outcome):
-            yield [plan]
+            yield [plan, *case.over(begun=False)]
             return
-        if plan.creates and plan.calls and not started:
-            yield [case.told(announced(case.story, plan))]
+        if plan.calls and (first := case.announcements(plan, started=started)):
+            yield first
         # A marker that is older than what is remembered may be there all the same: look before creating.
         started = plan.creates and (started or asked.time < case.begun - REMEMBERED)
-        plan = replace(plan, before=self.first_seen.pop(asked.id, plan.before))
-        try:
-            result = await case.carried_out(plan, started=started)
-        except RetryableError:
-            self._remember(asked.id, plan.before)
-            raise
+        result = await case.carried_out(plan, started=started)
         if isinstance(result, Outcome):
-            yield [result]
+            yield [result, *case.over(begun=bool(plan.calls))]
             return
         told = case.told(finished(case.story, plan, result, case.latency_ms()))
-        yield [told, *(self._look(asked, what) for what in result.look), *result.publish]
-
-    def _remember(self, request_id: str, before: Mapping[str, Any]) -> None:
-        self.first_seen[request_id] = before
-        while len(self.first_seen) > MOST_BROKEN_OFF:
-            del self.first_seen[next(iter(self.first_seen))]
+        looks = [self._look(asked, what) for what in result.look]
+        yield [told, *looks, *result.publish, *case.over(begun=bool(plan.calls))]
 
     def rules(self, kind: str) -> Configure[Any]:
         """Raises RefusedError when Genesys is not configured, or this kind cannot be done there."""
@@ -127,9 +117,15 @@ class Door:
             kind = asked.kind if asked.kind in KINDS else UNREADABLE
             audit = entry(asked.kind, asked.fields, story)
             return outcome(asked, story, kind=kind, fields={}, audit=audit, now=self.now())
-        rules = (self.configures or {}).get(request.kind)
-        audit = rules.audit(request, story) if rules else entry(request.kind, request.fields(), story)
+        audit = self._audit(request, story)
         return outcome(asked, story, kind=request.kind, fields=request.fields(), audit=audit, now=self.now())
+
+    def _audit(self, request: Request, story: Story) -> Mapping[str, Any]:
+        """None while nothing has come of it: the guides' entries know success and failure only."""
+        if story.status == STARTED:
+            return {}
+        rules = (self.configures or {}).get(request.kind)
+        return rules.audit(request, story) if rules else entry(request.kind, request.fields(), story)
 
     def _look(self, asked: Requested, what: str) -> Lookup:
         now = self.far_now()
@@ -153,6 +149,8 @@ class _Case:
     asked: Requested
     request: Request
     begun: datetime
+    earlier: Mapping[str, Any] | None
+    """What stood there before the first call of an earlier try; None when there was none."""
 
     @property
     def story(self) -> Story:
@@ -169,14 +167,41 @@ class _Case:
             return await self.door.rules(self.request.kind).plan(self.request)
         except (PoisonError, RefusedError) as error:
             story = turned_down(self.story, None, error, self.latency_ms())
-            earlier = self.door.first_seen.pop(self.asked.id, None)
-            return self.told(story if earlier is None else broken_off(story, earlier))
+            return self.told(story if self.earlier is None else broken_off(story, self.earlier))
+
+    def announcements(self, plan: Plan, *, started: bool) -> list[Publishable]:
+        """What must be in the log before the first call, as far as no earlier try has said it."""
+        said: list[Publishable] = []
+        if self.earlier is None:
+            said.append(
+                Begun(
+                    id=f"{self.asked.id}/begun",
+                    time=self.door.now(),
+                    subject=self.asked.subject,
+                    source=self.asked.source,
+                    cause=self.asked.id,
+                    request_id=self.asked.id,
+                    before=plan.before,
+                )
+            )
+        return [*said, self.told(announced(self.story, plan))] if plan.creates and not started else said
+
+    def over(self, *, begun: bool) -> list[Publishable]:
+        """It has its end: nobody needs to know any more what stood there before. `begun`: by this try."""
+        if self.earlier is None and not begun:
+            return []
+        asked = self.asked
+        return [Gone(f"{asked.id}/over", Begun.topic, asked.subject, asked.source, self.door.now(), asked.id)]
 
     async def carried_out(self, plan: Plan, *, started: bool) -> Result | Outcome:
+        """What an earlier try left there is no longer as it was before: a refusal now leaves that standing."""
+        before = plan.before if self.earlier is None else self.earlier
+        rules = self.door.rules(self.request.kind)
         try:
-            return await self.door.rules(self.request.kind).carry_out(self.request, plan, started=started)
+            return await rules.carry_out(self.request, replace(plan, before=before), started=started)
         except (PoisonError, RefusedError) as error:
-            return self.told(turned_down(self.story, plan, error, self.latency_ms()))
+            story = turned_down(self.story, plan, error, self.latency_ms())
+            return self.told(story if before == plan.before else broken_off(story, before))
 
 
 def _read(asked: Requested) -> Request | InvalidRequest:

@@ -109,16 +109,20 @@ def _done(decision: Decision) -> str:
             f"target {decision.expected.get('serviceLevelSeconds'):g} s to {target:g} s (step {decision.step}){joined}"
         )
     if decision.action == "restore":
-        return f"target back to {target:g} s, the backup pool taken out again"
+        members = len(decision.expected.get("memberIds", ()))
+        left = f", {members} members of the backup pool taken out again" if members else ""
+        return f"target back to {target:g} s{left}"
     return "nothing was changed"
 
 
 def _next(decision: Decision, rule: Rule) -> str:
     minutes = rule.cooldown.total_seconds() / 60
+    then = "; then members whom it had joined are taken out" if decision.expected.get("memberIds") else ""
+    until = "until its volume has recovered or somebody resumes it"
     return {
         "adjust": f"another step after {minutes:g} minutes if the breach lasts; the baseline goes back after recovery",
         "restore": "nothing: the queue is as it was",
-        "stand-back": "the loop leaves this queue alone until its volume has recovered or somebody resumes it",
+        "stand-back": f"the loop leaves this queue alone {until}{then}",
         "suggest": "a person decides",
         "frozen": "the loop leaves this queue alone until somebody resumes it",
         "resumed": "the loop minds this queue again",

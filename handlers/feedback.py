@@ -8,21 +8,25 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from handlers.brake import Brakes, answer
-from handlers.decide import KnownQueue, Memory, Move, Situation, decide, due
-from handlers.events import Decision, FreezeRequested, Lookup, QueueUpdated, Standing, VolumeUpdated
-from handlers.policy import Mode, Rule, Selection, Window, hours
+from handlers.decide import KnownQueue, Memory, Move, Situation, decide, due, restoring
+from handlers.events import Decision, FreezeRequested, Lookup, PoolUpdated, QueueUpdated, Standing, VolumeUpdated
+from handlers.policy import Mode, Rule, Selection, Verdict, Window, hours, judge
 from processor.event import Event, Publishable, instant
 from processor.table import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """The loop's mind. `pools`: by queue id or `name:` pattern, who joins while the queue is adjusted."""
+    """The loop's mind. `pools`: by queue id or `name:` pattern, who joins while the queue is adjusted.
+
+    `held`: by queue, whom the adjuster has joined and not yet taken out.
+    """
 
     windows: Table[VolumeUpdated, Window]
     queues: Table[QueueUpdated, KnownQueue]
     freezes: Table[FreezeRequested, Brakes]
     decisions: Table[Decision, Decision]
+    held: Table[PoolUpdated, PoolUpdated]
     mode: Mode = Mode.OBSERVE
     rule: Rule = field(default_factory=Rule)
     selection: Selection = field(default_factory=Selection)
@@ -39,16 +43,18 @@ class Feedback:
             return self._look_first(event, known[-1].offered)
         if queue.queue.deleted or not self.selection.covers(queue.queue, event.media_type):
             return None
+        at = max(event.time, last.time) if last else event.time
         situation = Situation(
             mode=self.mode,
             rule=self.rule,
             known=queue,
             media_type=event.media_type,
             pool=self._pool(queue.queue),
+            left_in=self._left_in(event.subject, last, at) if self._is_calm(queue.queue, last) else (),
             hours=known,
             standing=last.standing.get(event.media_type) if last else None,
             memory=Memory.of(last),
-            at=max(event.time, last.time) if last else event.time,
+            at=at,
         )
         return self._consider(event, last, situation)
 
@@ -68,6 +74,24 @@ class Feedback:
             ):
                 return tuple(members)
         return ()
+
+    def _left_in(self, subject: str, last: Decision | None, at: datetime) -> tuple[str, ...]:
+        """Members whom we joined and who are still in though we stand for nothing: we have stood back since."""
+        held = self.held.get(subject)
+        if held is None or last is None or last.standing or self.mode is not Mode.ACT:
+            return ()
+        return () if restoring(Memory.of(last), at, self.rule) else held.joined
+
+    def _is_calm(self, queue: QueueUpdated, last: Decision | None) -> bool:
+        """Every medium of the queue has recovered, and none is left to a person: members serve them all."""
+        if Memory.of(last).stood_back:
+            return False
+        for medium, records in (self.windows.get(queue.subject) or {}).items():
+            known, level = hours(records), queue.media_types.get(medium)
+            target = level.service_level_seconds if level else None
+            if known and target and judge(self.rule, known[-1], target, adjusted=False) is not Verdict.RECOVERED:
+                return False
+        return True
 
     def _look_first(self, event: VolumeUpdated, offered: int) -> list[Publishable]:
         """Nothing is changed on a queue whose settings nobody has told us."""
@@ -133,7 +157,8 @@ class Feedback:
             last = self.decisions.get(subject)
             for request in brake.unminded(Memory.of(last)):
                 clock = self._clock(request)
-                for decision_id, medium, move in answer(request, last, clock):
+                there, left_in = self.queues.get(subject), self._left_in(subject, last, clock)
+                for decision_id, medium, move in answer(request, last, clock, there, left_in):
                     theirs = {"id": decision_id, "time": clock, "cause": request.cause or request.id}
                     cause = request.model_copy(update=theirs)
                     last = self._decision(cause, medium, move, last)

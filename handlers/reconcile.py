@@ -2,7 +2,7 @@
 
 Answers whose meaning is unchanged write nothing downstream, so asking is all there is to do:
 at the first start, every hour, and by hand (`reconcile --once`). Volume is polled, since no event
-tells of it; the horizon of what is worked out ahead moves on once a day.
+tells of it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ LOOKS: Mapping[str, tuple[str, ...]] = {
     "profile": ("profile",),
 }
 """By kind of subject, what there is to ask about it."""
-ROLLING = ("schedule-group", "campaign")
-"""Kinds whose intervals are worked out by us over the horizon."""
 
 Known = Callable[[], Iterable[str]]
 """The subjects that the clean topics hold."""
@@ -98,31 +96,3 @@ def volume_tick(
         ]
 
     return Tick("volume", "volume", every, work)
-
-
-def horizon_tick(known: Known, now: Callable[[], datetime], every: timedelta = timedelta(hours=1)) -> Tick:
-    """An `answer.horizon` for each subject whose intervals we work out ahead, its body `{"day": "2026-11-22"}`.
-
-    It asks nobody, so it serves groups that only callbacks told us of too. The day's repeats have
-    the same ids: duplicates.
-    """
-
-    async def work() -> Iterable[Publishable]:
-        moment = now()
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        day = midnight.date().isoformat()
-        return [
-            Envelope(
-                id=f"horizon@{day}/{subject}",
-                source="processor/horizon",
-                type="answer.horizon",
-                subject=subject,
-                time=midnight,
-                received_at=moment,
-                data=orjson.dumps({"day": day}),
-            )
-            for subject in sorted(known())
-            if subject.partition("/")[0] in ROLLING
-        ]
-
-    return Tick("horizon", "horizon", every, work)

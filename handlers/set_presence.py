@@ -17,7 +17,7 @@ from handlers.requests.operating_hours import Hours
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.presence import PresenceRequest
 from handlers.requests.presence_story import Account, audit, reverse, words
-from handlers.requests.words import Fields
+from handlers.requests.words import Fields, InvalidRequest, Problem
 from processor.clients.genesys.jobs import Jobs, Write
 from processor.clients.genesys.jobs.presence import (
     RETRIES,
@@ -36,6 +36,11 @@ from processor.event import Envelope, Publishable, digest, instant
 OFFLINE = "Offline"
 AS_ANSWERED = "when Genesys has set it"
 """What a plan shows where only Genesys's answer will tell."""
+NO_STREAMS = Problem(
+    "streamId",
+    "the official API has no event streams to send to",
+    "leave it out: Genesys tells of the change by v2.users.{id}.presence, we by genesys.presence",
+)
 Clock = Callable[[], datetime]
 Overrides = Sequence[tuple[Override, Overriding]]
 
@@ -51,12 +56,14 @@ class SetPresence:
     async def plan(self, request: PresenceRequest, /) -> Plan:
         """Raises `RefusedError` outside operating hours and shifts, `ConflictError` when `expected` is not there."""
         presences = self.jobs.presences
+        if request.stream_id is not None and not presences.streams:
+            raise InvalidRequest([NO_STREAMS])
         definition = await presences.definition(request.presence_id)
         state = await presences.get(request.user_id)
         overrides = [(one, await presences.overriding(request.user_id, one)) for one in _overrides(request)]
-        _check_expected(request, state, overrides)
-        day = await self._day(request, definition, state.asked)
         wanted = Wanted(definition, request.custom_status_message)
+        _check_expected(request, wanted, state, overrides)
+        day = await self._day(request, definition, state.asked)
         calls = [] if wanted.is_so(state) else [presences.write(state, wanted)]
         calls += [overriding.write for _, overriding in overrides if overriding.write]
         calls += self._export(request, wanted, state)
@@ -91,7 +98,9 @@ class SetPresence:
         wanted = Wanted(await presences.definition(request.presence_id), request.custom_status_message)
         source = f"genesys/{await presences.organisation()}"  # what may fail is asked before anything is changed
         try:
-            changed = await presences.set(request.user_id, wanted, lambda state: _check_expected(request, state, ()))
+            changed = await presences.set(
+                request.user_id, wanted, lambda state: _check_expected(request, wanted, state, ())
+            )
         except Overtaken as overtaken:
             return _overtaken(overtaken)
         account = Account(plan, changed)
@@ -147,23 +156,24 @@ def _overrides(request: PresenceRequest) -> list[Override]:
     return [Override(one.skill_id, one.status_id) for one in request.skill_overrides]
 
 
-def _check_expected(request: PresenceRequest, state: State, overrides: Overrides) -> None:
-    """Raises `ConflictError` with what is there."""
+def _check_expected(request: PresenceRequest, wanted: Wanted, state: State, overrides: Overrides) -> None:
+    """Raises `ConflictError` with what is there. What is so already may be so by an earlier try of ours."""
     expected = request.expected
     if expected is None:
         return
     there: dict[str, str | None] = {one.skill_id: found.before for one, found in overrides}
+    left = {one.skill_id for one, found in overrides if found.write}
     found = words(state, there)
     differing = [
         f"{name} is {found[name]!r}, not {expected[name]!r}"
         for name in ("presenceId", "customStatusMessage")
-        if name in expected and not _same(name, found[name], expected[name])
+        if name in expected and not wanted.is_so(state) and not _same(name, found[name], expected[name])
     ]
     statuses = {one.get("skillId"): one.get("statusId") for one in expected.get("skillOverrides") or ()}
     differing += [
         f"skill {skill} is {there[skill]}, not {status}"
         for skill, status in statuses.items()
-        if there.get(skill) is not None and there[skill] != status
+        if there.get(skill) is not None and there[skill] != status and skill in left
     ]
     if differing:
         since = f" (since {state.since})" if state.since else ""

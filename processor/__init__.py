@@ -4,7 +4,7 @@ What comes in
     receiver.py        verify, append, then 202          signatures.py publickeys.py   who is it?
     web/               ports, bodies, callers, deadlines, answers: HTTP beneath receiver and admin
 What it becomes
-    event.py shapes.py a fact and its coats              routing.py    which handler gets which event
+    envelope.py event.py shapes.py   a fact and its coats   routing.py    which handler gets which event
     eventlog/          the log's words; SQLite in one file, or Kafka
     table.py           what a topic says so far, per key
 How a group of consumers works

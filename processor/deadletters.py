@@ -96,6 +96,17 @@ def where(record: Record) -> dict[str, Any]:
     }
 
 
+def told(record: Record, group: str, verdict: Verdict[Any], redact: Callable[[str], str]) -> dict[str, Any]:
+    """The facts of the line that says that it was parked."""
+    return where(record) | {
+        "group": group,
+        "reason": verdict.outcome.value,
+        "attempts": verdict.attempts,
+        "field": getattr(verdict.error, "field", None),
+        "error": error_text(verdict.error, redact),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class LimitPolicy:
     """How many bugs are too many: a bad deploy must not park everything."""
@@ -118,9 +129,9 @@ class DeadLetterLimit:
 
     def count(self, outcome: Outcome, error: BaseException | None = None) -> None:
         """Raises FatalError, naming the last error, when bugs pass the limit."""
-        if outcome not in (Outcome.DONE, Outcome.BUG):
-            return
         bug = outcome is Outcome.BUG
+        if not bug and outcome is not Outcome.DONE:
+            return
         self._last.append(bug)
         self._bugs += bug
         if len(self._last) > self._policy.window:

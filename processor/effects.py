@@ -127,6 +127,7 @@ class Effects:
         begun = member.now()
         verdict = await member.attempt(record, partition, self._slot, partial(self.append, subscription))
         messages = member.settle(record, verdict, replay)
+        member.count()
         await self.append(subscription, partition, messages)
         if verdict.outcome is Outcome.DONE and verdict.result:
             member.apply(verdict.result.events)

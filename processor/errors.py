@@ -7,7 +7,7 @@
     ├── PoisonError      no repeat will help: to the dead letters at once
     ├── RefusedError     the far side or a person said no: an outcome, not a dead letter
     │   ├── ConflictError  what is there is not what we left there
-    │   ├── NotValid       the far side says that what it was sent is wrong
+    │   ├── NotValid       the far side says that what it was sent is wrong, or names nothing that is there
     │   └── UnknownEnd     an effect was tried and nobody can say whether it is there: a person decides
     └── FatalError       the process must stop: exit 1, commit nothing past it
 
@@ -58,7 +58,7 @@ class RefusedError(ProcessorError):
 
 
 class NotValid(RefusedError):
-    """The far side says that what it was sent is wrong. `places`: (where, what) of each thing that it names."""
+    """What was sent is wrong, says the far side, or names what is not there. `places`: (where, what) of each fault."""
 
     def __init__(self, message: str, remedy: str | None = None, *, places: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, remedy)

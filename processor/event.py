@@ -1,22 +1,26 @@
 """A fact and its coats: Delivery (as it arrived) → Envelope (CloudEvents, in raw) → Event (in a clean topic).
 
-The header names are those of CloudEvents 1.0, Kafka protocol binding, binary content mode.
+Where every event passes, both are handled as they are written: `Raw` is an envelope read from raw,
+`Written` an event on its way into its topic. Times are text there, of one width, so that they
+compare as the instants do. The header names are those of CloudEvents 1.0, Kafka protocol binding,
+binary content mode.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import orjson
 from pydantic import Field
 
+from processor.envelope import RAW, Delivery, Envelope, Raw, digest
 from processor.eventlog import Message, Record
-from processor.shapes import Instant, Shape, instant, whole_milliseconds, written, written_names
+from processor.shapes import Instant, Shape, defaults, instant, whole_milliseconds, written, written_names
 
 __all__ = [
     "META",
@@ -28,18 +32,14 @@ __all__ = [
     "Gone",
     "Instant",
     "Publishable",
+    "Raw",
     "Shape",
+    "Written",
+    "blank",
     "digest",
     "instant",
     "whole_milliseconds",
 ]
-
-RAW = "genesys.raw"
-
-
-def digest(data: bytes) -> str:
-    """The hex SHA-256 of a record's value: tells a repeat from another event under the same id."""
-    return hashlib.sha256(data).hexdigest()
 
 
 class Publishable(Protocol):
@@ -50,85 +50,13 @@ class Publishable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """As it arrived: decompressed body, header names in lower case, `caller` the credential that verified."""
+class Fence(NamedTuple):
+    """What a facet of a subject was last updated by: newer time wins, then higher version, then larger id.
 
-    source: str
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: datetime
-    caller: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One event of a delivery, as it stands in `genesys.raw`: its exact bytes and what we call it.
-
-    `time_source` is empty when the event itself said when it happened, else `envelope` or `received`.
+    The time is as it is written: text of one width.
     """
 
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    received_at: datetime
-    data: bytes
-    time_source: str = ""
-    trace: str = ""
-    cause: str = ""
-    position: tuple[int, int] = (-1, -1)
-    digest: str = ""
-    """Of the data, as the log has it; empty before."""
-
-    def to_message(self) -> Message:
-        """The raw record: key = subject, or the id where nothing is known to be touched."""
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_id": self.id,
-            "ce_source": self.source,
-            "ce_type": self.type,
-            "ce_subject": self.subject or self.id,  # CloudEvents has no empty subject, and here it is the key
-            "ce_time": instant(self.time),
-            "ce_receivedat": instant(self.received_at),
-            "ce_datadigest": digest(self.data),
-            "content-type": "application/json",
-        }
-        if not self.subject:
-            headers["ce_subjectsource"] = "id"
-        if self.time_source:
-            headers["ce_timesource"] = self.time_source
-        if self.trace:
-            headers["traceparent"] = self.trace
-        if self.cause:
-            headers["ce_causationid"] = self.cause
-        return Message(RAW, self.subject or self.id, self.data, headers)
-
-    @classmethod
-    def from_record(cls, record: Record) -> Self:
-        """The envelope as it was appended; `position` is (partition, offset)."""
-        headers = record.message.headers
-        return cls(
-            id=headers["ce_id"],
-            source=headers["ce_source"],
-            type=headers["ce_type"],
-            subject="" if headers.get("ce_subjectsource") == "id" else headers["ce_subject"],
-            time=datetime.fromisoformat(headers["ce_time"]),
-            received_at=datetime.fromisoformat(headers.get("ce_receivedat", headers["ce_time"])),
-            data=record.message.value or b"",
-            time_source=headers.get("ce_timesource", ""),
-            trace=headers.get("traceparent", ""),
-            cause=headers.get("ce_causationid", ""),
-            position=(record.partition, record.offset),
-            digest=headers.get("ce_datadigest", ""),
-        )
-
-
-class Fence(NamedTuple):
-    """What a facet of a subject was last updated by: newer time wins, then higher version, then larger id."""
-
-    time: Instant
+    time: str
     version: int = 0
     id: str = ""
 
@@ -190,32 +118,8 @@ class Event(Shape):
 
     def to_message(self) -> Message:
         """The record to append."""
-        value = self.data()
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_id": self.id,
-            "ce_source": self.source,
-            "ce_type": self.type,
-            "ce_subject": self.subject,
-            "ce_time": instant(self.time),
-            "ce_datadigest": digest(value),
-            "content-type": "application/json",
-        }
-        if self.cause:
-            headers["ce_causationid"] = self.cause
-        if self.cause_digest:
-            headers["ce_causedigest"] = self.cause_digest
-        if self.time_source:
-            headers["ce_timesource"] = self.time_source
-        if self.fences:
-            headers["ce_fences"] = orjson.dumps(
-                {name: (instant(fence.time), fence.version, fence.id) for name, fence in self.fences.items()}
-            ).decode()
-        if self.trace:
-            headers["traceparent"] = self.trace
-        if self.received_at:
-            headers["ce_receivedat"] = instant(self.received_at)
-        return Message(self.topic, self.subject, value, headers)
+        received_at = instant(self.received_at) if self.received_at else ""
+        return _message(type(self), self, self.data(), instant(self.time), received_at)
 
     @classmethod
     def from_record(cls, record: Record) -> Self:
@@ -262,6 +166,95 @@ class Gone:
             "ce_time": instant(self.time),
         }
         return Message(self.topic, self.subject, None, headers | ({"ce_causationid": self.cause} if self.cause else {}))
+
+
+class Written(NamedTuple):
+    """An event as it is written: `data` is the record's JSON under its own names, times are text.
+
+    Nobody changes `data` or what is in it, since records share their parts with the tables.
+    """
+
+    kind: type[Event]
+    id: str
+    time: str
+    subject: str
+    data: Mapping[str, Any]
+    source: str = "genesys/unknown"
+    cause: str = ""
+    cause_digest: str = ""
+    time_source: str = ""
+    fences: Mapping[str, Fence] = MappingProxyType({})
+    trace: str = ""
+    received_at: str = ""
+
+    @property
+    def type(self) -> str:
+        """Its kind's."""
+        return self.kind.type
+
+    @property
+    def topic(self) -> str:
+        """Its kind's."""
+        return self.kind.topic
+
+    def to_message(self) -> Message:
+        """The record to append: the same that the event would make."""
+        return _message(self.kind, self, orjson.dumps(self.data), self.time, self.received_at)
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """The event, validated and complete, as it is written."""
+        return cls(
+            type(event),
+            event.id,
+            instant(event.time),
+            event.subject,
+            orjson.loads(event.data()),
+            event.source,
+            event.cause,
+            event.cause_digest,
+            event.time_source,
+            event.fences,
+            event.trace,
+            instant(event.received_at) if event.received_at else "",
+        )
+
+
+def _message(kind: type[Event], event: Event | Written, value: bytes, time: str, received_at: str) -> Message:
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": event.id,
+        "ce_source": event.source,
+        "ce_type": kind.type,
+        "ce_subject": event.subject,
+        "ce_time": time,
+        "ce_datadigest": digest(value),
+        "content-type": "application/json",
+    }
+    if event.cause:
+        headers["ce_causationid"] = event.cause
+    if event.cause_digest:
+        headers["ce_causedigest"] = event.cause_digest
+    if event.time_source:
+        headers["ce_timesource"] = event.time_source
+    if event.fences:
+        told = {name: fence[:] for name, fence in event.fences.items()}  # orjson takes no named tuples
+        headers["ce_fences"] = orjson.dumps(told).decode()
+    if event.trace:
+        headers["traceparent"] = event.trace
+    if received_at:
+        headers["ce_receivedat"] = received_at
+    return Message(kind.topic, event.subject, value, headers)
+
+
+@cache
+def blank(kind: type[Event]) -> Mapping[str, Any]:
+    """The data of an event of which nothing is known yet, in its order; what must be told is null until it is."""
+    unset = defaults(kind)
+    told: Mapping[str, Any] = orjson.loads(
+        written({alias: None if unset[name] is ... else unset[name] for name, alias in _told(kind)})
+    )
+    return told
 
 
 @cache

@@ -13,16 +13,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from prometheus_client import Counter
 
-from processor.deadletters import DeadLetterLimit, dead_letter, error_text, unreadable, where
+from processor.deadletters import DeadLetterLimit, dead_letter, error_text, told, unreadable, where
 from processor.errors import PoisonError, ProcessorError
-from processor.event import Envelope, Event, Publishable
+from processor.event import Event, Publishable, Raw
 from processor.eventlog import EventLog, Message, Record
 from processor.eventlog.partitions import partition_of
 from processor.pace import Policy
 from processor.progress import Progress
 from processor.replays import Replay, Replays
 from processor.retry import FarSide, Interrupted, Outcome, Patience, Sleep, Verdict, insist, sleep_unless
-from processor.routing import Group, Handler
+from processor.routing import Group, Handler, Returned
 from processor.table import Table
 from processor.telemetry import Metrics
 
@@ -38,8 +38,8 @@ log = logging.getLogger("processor.consumer")
 class Done(NamedTuple):
     """What a handler returned: the events, and the same as records."""
 
-    events: tuple[Publishable, ...] = ()
-    messages: tuple[Message, ...] = ()
+    events: Sequence[Publishable] = ()
+    messages: Sequence[Message] = ()
 
 
 @dataclass(slots=True)
@@ -62,6 +62,7 @@ class Member:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process leaves."""
     _done: Counter = field(init=False)
+    _uncounted: int = 0
     _owned: dict[str, tuple[Table[Any, Any], ...]] = field(default_factory=dict)
     _loaded: set[int] = field(default_factory=set)
     _catching_up: dict[int, asyncio.Lock] = field(default_factory=dict)
@@ -153,29 +154,37 @@ class Member:
                 for partition in range(self.log.partitions):
                     await (table.catch_up if table.holds(partition) else table.load)(self.log, partition)
 
-    async def attempt(
-        self, record: Record, partition: int, slot: asyncio.Semaphore | None = None, append: Append | None = None
-    ) -> Verdict[Done]:
-        """Read it, hand it to its handler until there is a verdict; tells of failures and counts the end.
+    def decide(self, record: Record, partition: int) -> Verdict[Done] | Awaitable[Verdict[Done]]:
+        """Log to log: the verdict about a record, at once where its handler is a plain function that succeeds.
 
-        `slot` is held during each attempt and free during waits; `append` takes the steps of a handler
-        that acts in steps. Raises Interrupted when the partition leaves first, FatalError when bugs
-        pass their limit.
+        Raises Interrupted when the partition has left; what is awaited raises as `attempt` does.
         """
-        leaving = self.leaving.get(partition)
-        if leaving is None or leaving.is_set():
-            raise Interrupted
+        leaving = self._staying(partition)
         found = self._decode(record)
         if isinstance(found, Verdict):
             return found
         event, handler = found
+        try:
+            returned = handler(event)
+            if isinstance(returned, list):
+                return Verdict(Outcome.DONE, 1, self.written(partition, returned))
+        except Exception as error:
+            again = partial(self._handle, handler, event, partition)
+            return self._patience(record, leaving).attempt_again(again, error)
+        again = partial(self._handle, handler, event, partition)
+        return self._patience(record, leaving).attempt_from(self._end(returned, partition), again)
 
-        if slot is None:  # log to log: nothing to time, and this is the path of every record
-            try:
-                return Verdict(Outcome.DONE, 1, await self._handle(handler, event, partition))
-            except Exception as error:
-                again = partial(self._handle, handler, event, partition)
-                return await self._patience(record, leaving).attempt_again(again, error)
+    async def attempt(self, record: Record, partition: int, slot: asyncio.Semaphore, append: Append) -> Verdict[Done]:
+        """Read it, hand it to its handler until there is a verdict; tells of failures.
+
+        `slot` is held during each attempt and free during waits; `append` takes the steps of a handler that
+        acts in steps. Raises Interrupted when the partition leaves first, FatalError when the handler says so.
+        """
+        leaving = self._staying(partition)
+        found = self._decode(record)
+        if isinstance(found, Verdict):
+            return found
+        event, handler = found
 
         async def work() -> Done:
             async with slot:
@@ -184,13 +193,20 @@ class Member:
 
         return await self._patience(record, leaving).attempt(work)
 
+    def _staying(self, partition: int) -> asyncio.Event:
+        """What is set when the partition leaves; Interrupted when it has."""
+        leaving = self.leaving.get(partition)
+        if leaving is None or leaving.is_set():
+            raise Interrupted
+        return leaving
+
     def _patience(self, record: Record, leaving: asyncio.Event) -> Patience:
         def note(error: BaseException, attempt: int) -> None:
             self.tell_failure("attempt-failed", error, attempt, where(record))
 
         return Patience(self.policy.retry, self.far_side, self.now, self.sleep(leaving), note)
 
-    def _decode(self, record: Record) -> tuple[Event | Envelope, Handler[Any]] | Verdict[Done]:
+    def _decode(self, record: Record) -> tuple[Event | Raw, Handler[Any]] | Verdict[Done]:
         try:
             found = self.group.decode(record)
         except PoisonError as error:
@@ -200,14 +216,16 @@ class Member:
         return found or Verdict(Outcome.DONE, 0, Done())
 
     async def _handle(
-        self, handler: Handler[Any], event: Event | Envelope, partition: int, append: Append | None = None
+        self, handler: Handler[Any], event: Event | Raw, partition: int, append: Append | None = None
     ) -> Done:
-        returned = handler(event)
+        return await self._end(handler(event), partition, append)
+
+    async def _end(self, returned: Returned, partition: int, append: Append | None = None) -> Done:
         if not isinstance(returned, AsyncGenerator):
-            return self.written(partition, await returned or ())
+            return self.written(partition, (await returned if isinstance(returned, Awaitable) else returned) or ())
         if append is None:
             raise TypeError(f"{self.group.name}: log to log there are no steps, only what is committed with the offset")
-        events: tuple[Publishable, ...] = ()
+        events: list[Publishable] = []
         async with aclosing(returned) as steps:
             async for batch in steps:
                 step = self.written(partition, batch)
@@ -217,8 +235,8 @@ class Member:
 
     def written(self, partition: int, returned: Iterable[Publishable]) -> Done:
         """The outputs as records. One for an owned table must be of this partition: others have other owners."""
-        events = tuple(returned)
-        messages = tuple([event.to_message() for event in events])
+        events = returned if isinstance(returned, list) else list(returned)
+        messages = [event.to_message() for event in events]
         for message in messages:
             if message.topic in self._owned and partition_of(message.key, self.log.partitions) != partition:
                 raise ValueError(f"{message.key} is not of partition {partition}: use a lookup")
@@ -244,13 +262,13 @@ class Member:
     def settle(self, record: Record, verdict: Verdict[Done], replay: Replay | None = None) -> list[Message]:
         """What is to be appended for this end: the outputs, or the dead letter; and of a replay that it was done.
 
-        Counts and tells; raises FatalError when bugs have passed their limit.
+        Raises FatalError when bugs have passed their limit. What was done is counted by `count`.
         """
         outcome = verdict.outcome
         self.limit.count(outcome, verdict.error)
         messages = list(verdict.result.messages) if verdict.result else []
         if outcome is Outcome.DONE:
-            self._done.inc()
+            self._uncounted += 1
             self.progress.done += 1
         else:
             self.progress.parked += 1
@@ -261,18 +279,17 @@ class Member:
             messages = [
                 dead_letter(parked, self.group.name, verdict, now=self.now(), redact=self.redact, replayed=times)
             ]
-            facts = where(record) | {
-                "group": self.group.name,
-                "reason": outcome.value,
-                "attempts": verdict.attempts,
-                "field": getattr(verdict.error, "field", None),
-                "error": error_text(verdict.error, self.redact),
-            }
+            facts = told(record, self.group.name, verdict, self.redact)
             bug = verdict.error if outcome is Outcome.BUG else None
             log.log(logging.ERROR if bug else logging.WARNING, "dead-letter", extra=facts, exc_info=bug)
         if replay:
             messages.append(replay.done(self.group.name, outcome))
         return messages
+
+    def count(self) -> None:
+        """Add what was done since the last time to the metrics."""
+        self._done.inc(self._uncounted)
+        self._uncounted = 0
 
     def tell_failure(self, what: str, error: BaseException, attempt: int, facts: dict[str, Any]) -> None:
         """One line and one count for a failure that will be tried again."""

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from processor.deadline import Deadlines
 from processor.event import Delivery
 from processor.intake import Append, Envelopes, Intake
 from processor.signatures import Caller, Unauthorised, Verifier
@@ -21,7 +22,6 @@ from processor.telemetry import Metrics
 from processor.web import bodies
 from processor.web.answers import Accepted, accepted, problem, whole
 from processor.web.callers import Proxies, RateLimit
-from processor.web.deadline import Deadlines
 from processor.web.pages import Page, get_page
 from processor.web.plain import Answer, PlainPosts
 from processor.web.refusals import Refusal, failing, of_body, too_fast, unauthorised, wrong_method

@@ -7,25 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, cast
 
-from processor.event import RAW, Envelope, Event, Publishable
+from processor.event import RAW, Event, Publishable, Raw
 from processor.eventlog import Record
 from processor.table import Table
 from processor.telemetry import Metrics
 
 Steps = AsyncGenerator[Iterable[Publishable], None]
+Returned = Iterable[Publishable] | None | Awaitable[Iterable[Publishable] | None] | Steps
 
-E = TypeVar("E", bound=Event | Envelope)
-E_contra = TypeVar("E_contra", bound=Event | Envelope, contravariant=True)
+E = TypeVar("E", bound=Event | Raw)
+E_contra = TypeVar("E_contra", bound=Event | Raw, contravariant=True)
 
 
 class Handler(Protocol[E_contra]):
     """Decides about one event, then acts. What it returns is appended before the offset is committed.
 
-    An asynchronous generator acts in steps: each batch that it yields is in the log before it goes
-    on, so that an effect can be announced before it is tried. Groups with effects only.
+    One that only decides is best a plain function: nothing has to be scheduled for it. An
+    asynchronous generator acts in steps: each batch that it yields is in the log before it goes on,
+    so that an effect can be announced before it is tried. Groups with effects only.
     """
 
-    def __call__(self, event: E_contra, /) -> Awaitable[Iterable[Publishable] | None] | Steps:
+    def __call__(self, event: E_contra, /) -> Returned:
         """Raise by remedy (`processor.errors`); catch nothing."""
         ...
 
@@ -34,13 +36,13 @@ class Handler(Protocol[E_contra]):
 class Route:
     """Made by `on`, which checks the pair."""
 
-    event: type[Event | Envelope]
+    event: type[Event | Raw]
     handler: Handler[Any]
 
 
 def on(event: type[E], handler: Handler[E]) -> Route:
     """This handler gets these events; mypy refuses a pair that does not fit."""
-    return Route(cast("type[Event | Envelope]", event), handler)
+    return Route(cast("type[Event | Raw]", event), handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,10 @@ class Group:
     reads: Callable[[Record], Event | None] | None = None
     far: str = ""
 
-    def decode(self, record: Record) -> tuple[Event | Envelope, Handler[Any]] | None:
+    def decode(self, record: Record) -> tuple[Event | Raw, Handler[Any]] | None:
         """The event and its handler; None when no route takes it (another kind, or a tombstone)."""
         if record.topic == RAW:
-            return Envelope.from_record(record), self.routes[0].handler
+            return Raw.from_record(record), self.routes[0].handler
         if record.message.value is None:
             return None
         if self.reads:

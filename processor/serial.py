@@ -97,10 +97,11 @@ class Serial:
             for record in records:
                 if record.offset >= self._positions.get(record.partition, record.offset + 1):
                     parts.setdefault(record.partition, []).append(record)
-            async with asyncio.TaskGroup() as commits:
-                for partition, part in parts.items():
-                    batch = Batch(partition, self._positions[partition])
-                    await self._work(subscription, batch, part)
+            batches = [Batch(partition, self._positions[partition]) for partition in parts]
+            for batch in batches:
+                await self._work(subscription, batch, parts[batch.partition])
+            async with asyncio.TaskGroup() as commits:  # at one time: for some logs that is one fsync
+                for batch in batches:
                     commits.create_task(self._commit(subscription, batch))
             for partition in list(self._positions):
                 await self._tick(subscription, partition)
@@ -113,61 +114,63 @@ class Serial:
             leaving = self._member.leaving[partition]
             for replay in await self._member.replays.news(partition):
                 record = await self._member.insist("present", leaving, partial(self._member.present, replay))
-                messages = await self._one(record, partition, replay)
-                work = partial(subscription.append, partition, messages)
+                batch = Batch(partition, self._positions[partition])
+                await self._do([record], batch, replay=replay)
+                self._member.count()
+                work = partial(subscription.append, partition, batch.messages)
                 await self._member.insist("append", leaving, work)
 
     async def _work(self, subscription: Subscription, batch: Batch, records: Sequence[Record]) -> None:
+        member, partition = self._member, batch.partition
         try:
-            await self._member.insist(
-                "catch-up", self._member.leaving[batch.partition], partial(self._member.catch_up, batch.partition)
-            )
-            for number, record in enumerate(records, 1):
-                batch.messages += await self._one(record, batch.partition, None, subscription, batch)
-                batch.offset, batch.newest = record.offset + 1, record.timestamp
-                if number % BREATHER == 0:
-                    await asyncio.sleep(0)
+            await member.insist("catch-up", member.leaving[partition], partial(member.catch_up, partition))
+            for begin in range(0, len(records), BREATHER):
+                await self._do(records[begin : begin + BREATHER], batch, subscription)
+                await asyncio.sleep(0)
         except Interrupted:
             return  # what is finished is committed, the rest comes again
+        finally:
+            member.count()
 
-    async def _one(
+    async def _do(
         self,
-        record: Record,
-        partition: int,
-        replay: Replay | None,
+        records: Sequence[Record],
+        batch: Batch,
         subscription: Subscription | None = None,
-        batch: Batch | None = None,
-    ) -> list[Message]:
-        verdict = await self._member.attempt(record, partition)
-        if verdict.result:
-            verdict = await self._applied(verdict, verdict.result, partition, subscription, batch)
-        messages = self._member.settle(record, verdict, replay)
-        if batch and verdict.result and self._member.group.observe:
-            batch.events += verdict.result.events
-        if any(message.topic == OUTCOMES for message in messages):
-            leaving = self._member.leaving[partition]
-            return await self._member.insist("seal", leaving, partial(self._chains.seal, messages))
-        return messages
+        replay: Replay | None = None,
+    ) -> None:
+        """One after another; nothing is awaited while handlers are plain functions that succeed."""
+        member, partition = self._member, batch.partition
+        for record in records:
+            verdict = member.decide(record, partition)
+            if not isinstance(verdict, Verdict):
+                verdict = await verdict
+            if verdict.result:
+                try:
+                    member.apply(verdict.result.events)
+                except Exception as error:
+                    verdict = await self._undo(verdict, error, batch, subscription)
+            messages = member.settle(record, verdict, replay)
+            for message in messages:
+                if message.topic == OUTCOMES:
+                    leaving = member.leaving[partition]
+                    messages = await member.insist("seal", leaving, partial(self._chains.seal, messages))
+                    break
+            batch.messages += messages
+            if verdict.result and member.group.observe:
+                batch.events += verdict.result.events
+            batch.offset, batch.newest = record.offset + 1, record.timestamp
 
-    async def _applied(
-        self,
-        verdict: Verdict[Done],
-        done: Done,
-        partition: int,
-        subscription: Subscription | None,
-        batch: Batch | None,
+    async def _undo(
+        self, verdict: Verdict[Done], error: Exception, batch: Batch, subscription: Subscription | None
     ) -> Verdict[Done]:
         """A fold that fails is a bug; the tables took part of what will not be appended, so they are read again."""
-        try:
-            self._member.apply(done.events)
-        except Exception as error:
-            if batch and subscription:
-                await self._commit(subscription, batch)
-                batch.messages, batch.events = [], []
-            leaving = self._member.leaving[partition]
-            await self._member.insist("reload", leaving, partial(self._member.reload, partition))
-            return Verdict(Outcome.BUG, verdict.attempts, error=error)
-        return verdict
+        if subscription:
+            await self._commit(subscription, batch)
+            batch.messages, batch.events = [], []
+        leaving = self._member.leaving[batch.partition]
+        await self._member.insist("reload", leaving, partial(self._member.reload, batch.partition))
+        return Verdict(Outcome.BUG, verdict.attempts, error=error)
 
     async def _commit(self, subscription: Subscription, batch: Batch) -> None:
         member, partition = self._member, batch.partition

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar
 
@@ -20,6 +20,21 @@ def instant(moment: datetime) -> str:
 def _instant(moment: datetime) -> str:
     """Kept, because an event says the same few times again and again: of itself, its facets, its fences."""
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def as_written(text: str) -> str:
+    """A time with its offset in that one form. Raises ValueError for what is none."""
+    read = datetime.fromisoformat(text)
+    if is_written(text):
+        return text
+    if read.tzinfo is None:
+        raise ValueError(f"a time without its offset: {text:.40}")
+    return instant(read)
+
+
+def is_written(text: str) -> bool:
+    """Whether what is known to be an ISO time has that one form, in which text compares as the instants do."""
+    return len(text) == 24 and text[10] == "T" and text[19] == "." and text[23] == "Z" and text[5] != "W"
 
 
 def whole_milliseconds(moment: datetime) -> datetime:
@@ -57,7 +72,7 @@ def renewed(shape: S, fields: dict[str, Any]) -> S:
 
 def made(kind: type[S], fields: dict[str, Any]) -> S:
     """One of this kind with these fields and the defaults of the rest, taken as they are: as `renewed`."""
-    return _made(kind, {**_unset(kind), **fields})
+    return _made(kind, {**defaults(kind), **fields})
 
 
 def _made(kind: type[S], fields: dict[str, Any]) -> S:
@@ -72,8 +87,8 @@ def _made(kind: type[S], fields: dict[str, Any]) -> S:
 
 
 @cache
-def _unset(kind: type[Shape]) -> dict[str, Any]:
-    """All fields in their order: the defaults (shared: nobody changes them), else what cannot be written."""
+def defaults(kind: type[Shape]) -> dict[str, Any]:
+    """All fields in their order: the defaults (shared: nobody changes them), else `...`, which cannot be written."""
     return {
         name: ... if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
         for name, field in kind.model_fields.items()
@@ -96,9 +111,18 @@ def written(fields: dict[str, Any]) -> bytes:
     return orjson.dumps(fields, default=_written, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
+def document(shape: Shape) -> dict[str, Any]:
+    """The shape as it is written, as JSON that can be compared and written again without it."""
+    fields = shape.__dict__
+    told: dict[str, Any] = orjson.loads(written({alias: fields[name] for name, alias in written_names(type(shape))}))
+    return told
+
+
 def _written(value: object) -> object:
     if isinstance(value, datetime):
         return instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
     kind = type(value)
     if issubclass(kind, Shape):  # of an instance pydantic's own metaclass would be asked, some ten times slower
         fields = value.__dict__

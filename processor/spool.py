@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from processor.errors import FatalError, RetryableError
 from processor.eventlog import Message, Topic
 from processor.eventlog.lease import Lease
 from processor.eventlog.sqlite import SqliteLog
+from processor.spool_direct import Direct
 from processor.spool_forward import BATCH_RECORDS, Forwarder, Patience, Upstream
 from processor.telemetry import Metrics
 
@@ -51,13 +53,13 @@ class Spool:
         self._bytes = 0
         self._forwarder = Forwarder(store, topic, upstream, metrics=metrics, now=now, patience=patience)
         metrics.spool_oldest_seconds.set_function(self._forwarder.age)
-        self._direct: set[asyncio.Timeout] = set()
+        self._direct = Direct(upstream, patience.direct, self._otherwise)
         self._writes: set[asyncio.Task[None]] = set()
         self._lying = 0
         self._spooling = False
         self._wanted = asyncio.Event()
         self._open = asyncio.Event()
-        self._waiting = 0
+        self._waiting: set[asyncio.Task[Any] | None] = set()
         self._stored = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
@@ -101,22 +103,19 @@ class Spool:
         finally:
             lease.release()
 
-    async def append(self, messages: Sequence[Message]) -> None:
-        """In Kafka or in the spool when it returns. RetryableError when neither takes it."""
-        while not (self._spooling and self._open.is_set()):
-            if self._spooling:
-                await self._let_in()
-            elif await self._taken(messages):
-                return
-        size = sum(map(_size, messages))
-        self._room(size)
-        self._weigh(size)
-        write = asyncio.get_running_loop().create_task(self._kept(messages, size))
+    def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
+        """In Kafka or in the spool when it is done. RetryableError when neither takes it."""
+        if not self._spooling:
+            return self._direct.append(messages)
+        if not self._open.is_set():
+            later = asyncio.get_running_loop().create_task(self._later(messages))
+            self._waiting.add(later)
+            later.add_done_callback(self._waiting.discard)
+            return later
+        write = asyncio.get_running_loop().create_task(self._keep(messages))
         self._writes.add(write)
-        write.add_done_callback(self._written)
-        await asyncio.shield(write)  # who gives up now leaves it to be forwarded all the same
-        self._count(self._lying + len(messages))
-        self._metrics.spooled.inc(len(messages))
+        write.add_done_callback(self._kept)
+        return asyncio.shield(write)  # who gives up now leaves it to be forwarded all the same
 
     async def run(self) -> None:
         """Until cancelled: empties the spool whenever something lies in it."""
@@ -161,21 +160,9 @@ class Spool:
             log.warning("spool-left-over", extra={"records": self._lying})
             self._switch("records of a former process lie here")
 
-    async def _taken(self, messages: Sequence[Message]) -> bool:
-        try:
-            async with asyncio.timeout(self._patience.direct) as limit:
-                self._direct.add(limit)
-                try:
-                    await self._upstream.append(messages)
-                finally:
-                    self._direct.discard(limit)
-        except TimeoutError:
-            self._switch(f"Kafka has not taken it within {self._patience.direct:g} s")
-            return False
-        except RetryableError as error:
-            self._switch(str(error))
-            return False
-        return True
+    def _otherwise(self, messages: Sequence[Message], reason: str) -> asyncio.Future[None]:
+        self._switch(reason)
+        return self.append(messages)
 
     def _switch(self, reason: str) -> None:
         """From now on everything goes through the spool; who still waits for Kafka gives up and comes too."""
@@ -186,15 +173,12 @@ class Spool:
         self._emptied.clear()
         self._metrics.spooling.set(1)
         log.warning("spooling", extra={"reason": reason})
-        now = asyncio.get_running_loop().time()
         self._wanted.set()
-        for limit in self._direct:
-            if not limit.expired():
-                limit.reschedule(now)
+        self._direct.end()
 
     async def _turn(self) -> None:
         """Before the first record is kept here nothing of ours is on its way to Kafka: no ghost may land later."""
-        while self._direct:  # noqa: ASYNC110 - they all end in the next turns of the loop
+        while self._direct.busy:  # noqa: ASYNC110 - they all end in the next turns of the loop
             await asyncio.sleep(0)
         await self._abandon()
         self._open.set()
@@ -206,25 +190,28 @@ class Spool:
         except TimeoutError:
             log.warning("producer-slow-to-leave")
 
-    async def _let_in(self) -> None:
-        self._waiting += 1
-        try:
-            await self._open.wait()
-        finally:
-            self._waiting -= 1
+    async def _later(self, messages: Sequence[Message]) -> None:
+        await self._open.wait()
+        self._waiting.discard(asyncio.current_task())
+        await self.append(messages)
 
-    async def _kept(self, messages: Sequence[Message], size: int) -> None:
+    async def _keep(self, messages: Sequence[Message]) -> None:
+        size = sum(map(_size, messages))
+        self._room(size)
+        self._weigh(size)
         try:
             await self._store.append(messages)
         except BaseException:
             self._weigh(-size)
             raise
+        self._count(self._lying + len(messages))
+        self._metrics.spooled.inc(len(messages))
 
     def _room(self, size: int) -> None:
         if self._most_bytes and self._bytes + size > self._most_bytes:
             raise RetryableError(f"the spool is full: {self._bytes} of {self._most_bytes} bytes wait for Kafka")
 
-    def _written(self, write: asyncio.Task[None]) -> None:
+    def _kept(self, write: asyncio.Task[None]) -> None:
         self._writes.discard(write)
         self._stored.set()
         if not write.cancelled():
@@ -235,22 +222,23 @@ class Spool:
         if self._waiting or await self._forwarder.remaining() > BATCH_RECORDS:
             return False
         self._open.clear()
+        until = asyncio.get_running_loop().time() + self._patience.last
         try:
-            async with asyncio.timeout(self._patience.last):
+            async with asyncio.timeout_at(until):
                 while self._writes:
                     self._stored.clear()
                     await self._stored.wait()
-                while await self._forwarder.remaining():
-                    await self._forward()
+            while await self._forwarder.remaining():
+                await self._forward(until)
         except TimeoutError:  # they come in here too
             await self._abandon()
             self._open.set()
             return False
         return True
 
-    async def _forward(self) -> None:
+    async def _forward(self, until: float | None = None) -> None:
         self._count(await self._forwarder.remaining())
-        sent = await self._forwarder.forward()
+        sent = await self._forwarder.forward(until)
         self._weigh(-sum(_size(record.message) for record in sent))
         await asyncio.sleep(0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -25,8 +25,8 @@ log = logging.getLogger("processor.spool")
 class Upstream(Protocol):
     """The log that everything shall be in."""
 
-    async def append(self, messages: Sequence[Message]) -> None:
-        """Durable when it returns; RetryableError otherwise."""
+    def append(self, messages: Sequence[Message]) -> Awaitable[None]:
+        """Durable when it has been awaited; RetryableError otherwise."""
         ...
 
     async def abandon(self) -> None:
@@ -85,14 +85,19 @@ class Forwarder:
         """Seconds since the oldest record came that Kafka shall take now; 0 when there is none."""
         return max(0.0, (self._now() - self._oldest).total_seconds()) if self._oldest else 0.0
 
-    async def forward(self) -> Sequence[Record]:
-        """The next batch, in Kafka and no longer here when it returns; tries for as long as that takes."""
+    async def forward(self, until: float | None = None) -> Sequence[Record]:
+        """The next batch, in Kafka and no longer here when it returns; tries for as long as that takes.
+
+        Raises `TimeoutError` when Kafka has not taken it `until` then, on the loop's clock: all of it is still here.
+        What Kafka has taken is removed first, however long that takes, or it would be sent once more.
+        """
         records = await self._batch()
         if not records:
             return records
         self._oldest = min(record.timestamp for record in records)
         try:
-            await self._delivered([record.message for record in records])
+            async with asyncio.timeout_at(until):
+                await self._delivered([record.message for record in records])
             for partition, end in {record.partition: record.offset + 1 for record in records}.items():
                 await self._removed(partition, end)
         finally:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from processor.event import Event, Gone
+from processor.event import Event, Gone, Written
 from processor.eventlog import EventLog, Record
 from processor.eventlog.partitions import partition_of
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=Event | Written)
 V = TypeVar("V")
 
 log = logging.getLogger("processor.table")
@@ -28,17 +28,24 @@ class Table(Generic[E, V]):
     """The fold of a topic's events by subject. `fold` returns None to forget the key."""
 
     def __init__(
-        self, *events: type[E], fold: Callable[[V | None, E], V | None], since: timedelta | None = None
+        self,
+        *events: type[Event],
+        fold: Callable[[V | None, E], V | None],
+        read: Callable[[type[Event], Record], Any] | None = None,
+        since: timedelta | None = None,
     ) -> None:
         """`events` are of one topic; records of other types are passed over.
+
+        `read`: what of a record is folded, where that is not the event itself. Raises ValueError,
+        KeyError or TypeError for what cannot be read.
 
         `since`: of each partition only what was appended this long before its newest record is
         loaded, for folds that forget what is older anyway.
         """
         self.topic = events[0].topic
         self._types = {event.type: event for event in events}
-        self._kinds: frozenset[type] = frozenset(events)
         self._fold = fold
+        self._read = read
         self._since = since
         self._rows: dict[int, dict[str, V]] = {}
         self._position: dict[int, int] = {}
@@ -95,17 +102,26 @@ class Table(Generic[E, V]):
         event_type = self._types.get(record.message.headers.get("ce_type", ""))
         if record.message.value is None:
             self._rows[record.partition].pop(record.message.key, None)
-        elif event_type is not None and (event := _read(event_type, record)):
+        elif event_type is not None and (event := self._event(event_type, record)):
             if self.home(event.subject) == record.partition:
                 self.apply(event)
             else:  # another program's partitioner: its rows are not held here
                 log.warning("record-astray", extra={"record": f"{record.topic}-{record.partition}@{record.offset}"})
 
+    def _event(self, kind: type[Event], record: Record) -> Any:
+        """None, and a warning, for what another program wrote wrongly: it must not keep a whole partition from us."""
+        try:
+            return self._read(kind, record) if self._read else kind.from_record(record)
+        except (ValueError, KeyError, TypeError) as error:
+            place = f"{record.topic}-{record.partition}@{record.offset}"
+            log.warning("unreadable-record", extra={"record": place, "error": str(error)[:200]})
+            return None
+
     def takes(self, event: object) -> bool:
         """Whether `apply` would fold it."""
         if isinstance(event, Gone):
             return event.topic == self.topic
-        return type(event) in self._kinds
+        return getattr(event, "type", None) in self._types
 
     def apply(self, event: E | Gone) -> None:
         """Fold one event: the owner does it with its own outputs, before they are in the log."""
@@ -138,16 +154,6 @@ class Table(Generic[E, V]):
         for number, rows in list(self._rows.items()):
             if partition is None or number == partition:
                 yield from list(rows.items())
-
-
-def _read(event_type: type[E], record: Record) -> E | None:
-    """None, and a warning, for what another program wrote wrongly: it must not keep a whole partition from us."""
-    try:
-        return event_type.from_record(record)
-    except (ValueError, KeyError, TypeError) as error:
-        place = f"{record.topic}-{record.partition}@{record.offset}"
-        log.warning("unreadable-record", extra={"record": place, "error": str(error)[:200]})
-        return None
 
 
 def last(_: E | None, event: E) -> E | None:

@@ -85,6 +85,8 @@ class Metrics:
     request_seconds: Histogram
     breaker_open: Gauge
     effects: Counter
+    effect_seconds: Histogram
+    effect_conflicts: Counter
     latency_seconds: Histogram
     # the loop
     decisions: Counter
@@ -155,6 +157,10 @@ class Metrics:
             request_seconds=histogram("request_seconds", "One request to a far side.", "far_side"),
             breaker_open=gauge("breaker_open", "1 while a far side counts as down.", "far_side"),
             effects=counter("effects", "Changes made outside, by kind and status.", "kind", "status"),
+            effect_seconds=histogram("effect_seconds", "One change made outside, from its first look on.", "kind"),
+            effect_conflicts=counter(
+                "effect_conflicts", "Times that somebody else was faster with a change, by kind.", "kind"
+            ),
             latency_seconds=histogram("latency_seconds", "From the delivery's receipt to a stage.", "stage"),
             decisions=counter("decisions", "Decisions of the loop, by action.", "action"),
         )

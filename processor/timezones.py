@@ -7,11 +7,13 @@ every machine that runs one version of the product works out the same instants.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from processor.errors import PoisonError
@@ -134,3 +136,40 @@ def day(when: date, where: Zone) -> tuple[datetime, datetime]:
     """The instants between which it is this date there: 23, 24 or 25 hours, none where the date was skipped."""
     midnight = datetime(when.year, when.month, when.day)  # noqa: DTZ001 - a wall time: its zone is `where`
     return to_utc(midnight, where)[0], to_utc(midnight + timedelta(days=1), where)[0]
+
+
+class Clocks(NamedTuple):
+    """How the clocks of a place stand: `offset` is what they show more than UTC."""
+
+    offset: timedelta
+    name: str
+    summer: bool
+
+
+def clocks_at(moment: datetime, where: Zone) -> Clocks:
+    """How they stand at this instant."""
+    local = moment.astimezone(where)
+    return Clocks(local.utcoffset() or timedelta(), local.tzname() or where.key, bool(local.dst()))
+
+
+def clocks_set(where: Zone, first: datetime, last: datetime) -> Iterator[tuple[datetime, Clocks]]:
+    """The instants, after `first` and not after `last`, at which the clocks are set to another offset, and to which.
+
+    They are looked for from week to week: what is put back within a week is not seen (no place does that).
+    """
+    moment, stand = first, clocks_at(first, where)
+    while moment < last:
+        ahead = min(moment + timedelta(weeks=1), last)
+        if clocks_at(ahead, where).offset != stand.offset:
+            at = _first_other(where, moment, ahead, stand.offset)
+            stand = clocks_at(at, where)
+            yield at, stand
+        moment = ahead
+
+
+def _first_other(where: Zone, same: datetime, other: datetime, offset: timedelta) -> datetime:
+    """Between an instant at which the offset is this and one at which it is not: the first of the others."""
+    while other - same > timedelta(seconds=1):
+        middle = (same + (other - same) / 2).replace(microsecond=0)
+        same, other = (middle, other) if clocks_at(middle, where).offset == offset else (same, middle)
+    return other

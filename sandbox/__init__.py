@@ -7,8 +7,8 @@
     guide/                   the five guides' API over the same: a room for each guide, webhooks and their calls
     events life post ledger  what is told, when, to whom, and the sandbox's own account of it
     wfm signing              the WFM system that verifies and keeps books
-    clock options control    its clock, how it is started, what tests may do to it
-    run                      puts it together: `running(Options)` for tests, `run(Options, stop)` for the command
+    clock options parts      its clock, how it is started, all of it wired and listening
+    control run              what tests may do to it; `running(Options)` for tests, `run(Options, stop)` for the command
 
 It shares no code with the product that it tests.
 """

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from sandbox.clock import stamp
 from sandbox.genesys.guard import Failure
 from sandbox.names import ADMIN, BUSINESS_UNIT, EMAIL, ORGANISATION, QUEUES, pool
+from sandbox.parts import Sandbox
 from sandbox.world import UNITS
-
-if TYPE_CHECKING:
-    from sandbox.run import Sandbox
 
 Json = dict[str, Any]
 

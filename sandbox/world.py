@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.clock import stamp
 from sandbox.entities import campaigns, groups, queue, schedules
-from sandbox.names import BUSINESS_UNIT, QUEUES, agents, members
+from sandbox.names import BUSINESS_UNIT, QUEUES, Agent, agents, members
 from sandbox.roster import Roster
 
 Json = dict[str, Any]
@@ -46,6 +46,10 @@ class World:
         self.campaigns = {campaign["id"]: campaign for campaign in campaigns(begin)}
         self.audits: list[Change] = []
         self.listeners: list[Callable[[Change], None]] = []
+
+    def agent(self, user: str) -> Agent | None:
+        """None for those who were deleted, too."""
+        return None if user in self.gone else self.agents.get(user)
 
     def put(self, table: dict[str, Json], key: str, new: Json, by: str) -> Json:
         """Write an entity with author, time and (where it has one) next version; tell what changed."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-import receive
+import load
 
 from onkafka.clean import CLEAN, Course, fill
 from onkafka.product import PARTITIONS, Place, now, row, serving
@@ -33,7 +33,7 @@ class Posts:
 
     async def go_on(self, stop: asyncio.Event) -> None:
         """Until told; then those under way end."""
-        user, _, password = receive.USER.partition(":")
+        user, _, password = load.USER.partition(":")
         async with (
             aiohttp.ClientSession(
                 auth=aiohttp.BasicAuth(user, password),
@@ -50,9 +50,7 @@ class Posts:
 
     async def _post(self, session: aiohttp.ClientSession) -> None:
         self.count += 1
-        body = receive.BODY.replace("%ID%", f"live-{time.time_ns():031d}").replace(
-            "%AGENT%", f"9{self.count % 100:03d}"
-        )
+        body = load.BODY.replace("%ID%", f"live-{time.time_ns():031d}").replace("%AGENT%", f"9{self.count % 100:03d}")
         began = time.perf_counter()
         headers = {"Content-Type": "application/json"}
         async with session.post(self.url, data=body.encode(), headers=headers) as answer:
@@ -70,7 +68,7 @@ class Posts:
 
 async def backlog(place: Place, records: int) -> list[dict[str, Any]]:
     """`records` lie in the log when the one who does them starts; a process of its own takes the posts."""
-    credentials = {"PROCESSOR_WEBHOOK_BASIC": receive.USER}
+    credentials = {"PROCESSOR_WEBHOOK_BASIC": load.USER}
     async with (
         KafkaLog.open(Connection(place.bootstrap), TOPICS, PARTITIONS, now) as log,
         serving(place, "bench-receiver", ["receive"], **credentials) as receiver,

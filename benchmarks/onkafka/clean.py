@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import receive
+import load
 
 from handlers.normalise.envelopes import envelopes
 from onkafka.product import PARTITIONS, Place, Running, now, row, serving
@@ -35,7 +35,7 @@ def delivered(first: int, count: int) -> list[Message]:
     began = now() - timedelta(hours=12)
     messages: list[Message] = []
     for number in range(first, first + count):
-        body = receive.BODY.replace("%ID%", f"n-{number:034d}").replace("%AGENT%", f"{number % AGENTS:04d}")
+        body = load.BODY.replace("%ID%", f"n-{number:034d}").replace("%AGENT%", f"{number % AGENTS:04d}")
         body = body.replace("2026-03-09T13:00:03.918Z", instant(began + timedelta(milliseconds=number)))
         messages += [e.to_message() for e in envelopes(Delivery("genesys/unknown", {}, body.encode(), now(), ""))]
     return messages

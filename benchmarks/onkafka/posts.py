@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import load
 import receive
 
 from handlers.normalise.envelopes import envelopes
@@ -32,7 +33,7 @@ async def serve(bootstrap: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     metrics = Metrics.build()
     async with KafkaLog.open(Connection(bootstrap), TOPICS, PARTITIONS, now, metrics=metrics) as log:
-        receiver = Receiver(log.append, envelopes, Verifier.build(basic=[receive.USER]), metrics, now)
+        receiver = Receiver(log.append, envelopes, Verifier.build(basic=[load.USER]), metrics, now)
         async with listening(runner_of(receiver.handle, 5, receiver.plain), Where("127.0.0.1", 0)) as at:
             started = resource.getrusage(resource.RUSAGE_SELF)
             print(at.rpartition(":")[2], flush=True)

@@ -1,6 +1,17 @@
 """What can happen: the vocabulary, in two pages: `facts` (what Genesys says) and `deeds` (what we do about it)."""
 
-from handlers.events.deeds import Decision, ExportCursor, Fate, FreezeRequested, Lookup, Outcome, Requested, Standing
+from handlers.events.deeds import (
+    Begun,
+    Decision,
+    ExportCursor,
+    Fate,
+    FreezeRequested,
+    Lookup,
+    Outcome,
+    PoolUpdated,
+    Requested,
+    Standing,
+)
 from handlers.events.facts import (
     Activity,
     CampaignSchedule,
@@ -25,6 +36,7 @@ from handlers.events.facts import (
 
 __all__ = [
     "Activity",
+    "Begun",
     "CampaignSchedule",
     "CampaignUpdated",
     "Decision",
@@ -36,6 +48,7 @@ __all__ = [
     "Lookup",
     "OutOfOffice",
     "Outcome",
+    "PoolUpdated",
     "Presence",
     "PresenceUpdated",
     "ProfileUpdated",

@@ -150,6 +150,26 @@ class ExportCursor(Event):
     after: str | None = None
 
 
+class PoolUpdated(Event):
+    """Whom the loop has joined to a queue and not yet taken out; who was in by himself is not among them."""
+
+    type: ClassVar[str] = "genesys.pools.updated"
+    topic: ClassVar[str] = "genesys.pools"
+
+    queue_id: str
+    joined: tuple[str, ...] = ()
+
+
+class Begun(Event):
+    """What stood before a request that is being carried out; the key has no value when none is."""
+
+    type: ClassVar[str] = "genesys.begun.updated"
+    topic: ClassVar[str] = "genesys.begun"
+
+    request_id: str
+    before: Mapping[str, Any] = Field(default_factory=dict)
+
+
 class FreezeRequested(Event):
     """A person wants the loop to leave a queue alone (`freeze`), or to mind it again."""
 

@@ -9,7 +9,7 @@ from handlers.normalise import agents, queues
 from handlers.normalise.reading import Context, Reading, look
 from handlers.normalise.words import objects
 from processor.errors import PoisonError
-from processor.event import Envelope
+from processor.event import Raw
 
 LOOKS = {
     "ScheduleGroup": "schedule-group",
@@ -23,30 +23,30 @@ LOOKS = {
 WORKFORCE_MANAGEMENT = "WorkforceManagement"
 
 
-def read(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
+def read(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     """The audited entity's new state, a look-here, or nothing for anybody."""
     kind = body.get("entityType")
     if not isinstance(kind, str):
         raise PoisonError("an audit that does not say of what", "entityType")
     if kind == "Schedule" and body.get("serviceName") == WORKFORCE_MANAGEMENT:
         return Reading(ignored="a WFM schedule's audit; its agents are named by the WFM notifications")
-    if not envelope.subject:
+    if not raw.subject:
         return Reading(ignored=f"an audit of {kind[:40]}, which we do not publish")
     if kind == "Queue":
-        return queues.audited(envelope, body)
+        return queues.audited(raw, body)
     if kind == "UserPresence":
-        return _presence(envelope, body)
+        return _presence(raw, body)
     what = LOOKS.get(kind)
     if what is None:
         return Reading(ignored=f"an audit of {kind[:40]}, which we do not publish")
     why = f"audit: {kind} {str(body.get('action'))[:40]}"
     details = {"then": "shifts"} if what == "agents-of" else {}
-    return Reading(lookups=(look(envelope, what, why, details=details),))
+    return Reading(lookups=(look(raw, what, why, details=details),))
 
 
-def _presence(envelope: Envelope, body: Mapping[str, Any]) -> Reading:
+def _presence(raw: Raw, body: Mapping[str, Any]) -> Reading:
     for change in objects(body.get("propertyChanges")):
         new = change.get("newValues")
         if str(change.get("property")).upper() == "PRESENCE" and isinstance(new, list) and new:
-            return agents.audited_presence(envelope, new[0])
+            return agents.audited_presence(raw, new[0])
     return Reading(ignored="a presence audit without the new presence")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from handlers.normalise.fences import LOADED, Row
+from handlers.normalise.fences import LOADED
 from handlers.normalise.normaliser import Rows
-from processor.event import Gone
+from processor.event import Gone, instant
 from processor.routing import PartitionTick
 
 EVERY = timedelta(minutes=10)
@@ -21,15 +21,11 @@ def burial(known: Mapping[str, Rows]) -> PartitionTick:
     """
 
     def work(partition: int, now: datetime) -> Iterable[Gone]:
+        before = instant(now - LOADED)  # of its receipt: the event's own time may lie long before
         for topic, table in known.items():
             for subject, row in table.items(partition):
                 last = row.last
-                if last is not None and getattr(last, "deleted", False) and _since(row, last.time) < now - LOADED:
+                if last is not None and last.data.get("deleted") and (last.received_at or last.time) < before:
                     yield Gone(f"{last.id}/gone", topic, subject, last.source, now, cause=last.cause)
 
     return PartitionTick("burial", EVERY, work)
-
-
-def _since(row: Row, otherwise: datetime) -> datetime:
-    """When we heard of it: the event's own time may lie long before."""
-    return (row.last and row.last.received_at) or otherwise

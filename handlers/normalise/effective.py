@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 
+import orjson
+
 from handlers.events import Horizon, Interval, ScheduleException, SchedulePattern
 from handlers.normalise.hours import Span, intervals, less, named, touching, union
+from handlers.normalise.reading import Data
 from handlers.normalise.recurrence import entries, recurring, weekly, written_times
 from processor.errors import PoisonError
-from processor.shapes import written
+from processor.shapes import document
 from processor.timezones import day, to_wall, zone
 
 DAY = timedelta(days=1)
@@ -27,29 +30,35 @@ def effective(
     An interval with a part in the horizon stands whole. Exceptions: every holiday, every closure
     that does not recur, and without a date what nobody could tell us.
     """
-    patterns = tuple(schedules)
-    ids = sorted({holiday for one in patterns for holiday in one.holidays if holiday in holidays})
-    return _effective(
-        tuple(written(one.__dict__) for one in patterns), horizon, tuple((one, tuple(holidays[one])) for one in ids)
-    )
-
-
-@lru_cache(maxsize=256)
-def _effective(
-    patterns: tuple[bytes, ...], horizon: Horizon, dates: tuple[tuple[str, tuple[str, ...]], ...]
-) -> tuple[tuple[Interval, ...], tuple[ScheduleException, ...]]:
-    """Kept, because the same patterns come back with every delivery, answer and hour of the day."""
-    holidays = dict(dates)
     opened: list[Span] = []
     shut: list[Span] = []
     exceptions: set[ScheduleException] = set()
-    for one in map(SchedulePattern.model_validate_json, patterns):
+    for one in schedules:
         (opened if one.role == "open" else shut).extend(_spans(one, horizon, holidays))
         exceptions.update(_exceptions(one, horizon, holidays))
     hours = touching(less(opened, shut), horizon)
     return intervals(hours), tuple(
         sorted(exceptions, key=lambda e: (e.date is None, e.date or date.min, e.schedule_id, e.reason))
     )
+
+
+def in_effect(schedules: Iterable[Data], horizon: Horizon, holidays: Holidays) -> Data:
+    """The same of patterns as they are written: `intervals`, `exceptions` and `horizon` of the record."""
+    patterns = tuple(schedules)
+    ids = sorted({holiday for one in patterns for holiday in one["holidays"] if holiday in holidays})
+    return _in_effect(orjson.dumps(patterns), horizon, tuple((one, tuple(holidays[one])) for one in ids))
+
+
+@lru_cache(maxsize=256)
+def _in_effect(patterns: bytes, horizon: Horizon, dates: tuple[tuple[str, tuple[str, ...]], ...]) -> Data:
+    """Kept, because the same patterns come back with every delivery, answer and hour of the day."""
+    schedules = map(SchedulePattern.model_validate, orjson.loads(patterns))
+    hours, exceptions = effective(schedules, horizon, dict(dates))
+    return {
+        "intervals": [document(one) for one in hours],
+        "exceptions": [document(one) for one in exceptions],
+        "horizon": document(horizon),
+    }
 
 
 def _spans(one: SchedulePattern, horizon: Horizon, holidays: Holidays) -> list[Span]:

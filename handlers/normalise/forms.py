@@ -39,16 +39,31 @@ def recognise(value: Any, marker: str = "") -> Form:
     return _recognise(value, marker) if isinstance(value, dict) else NOTHING
 
 
-def body_of(value: Any, marker: str) -> Any:
-    """Only the innermost payload, of an event of which the rest is known: the same as `recognise`, sooner."""
-    if isinstance(value, dict):
-        if "detail" in value and "detail-type" in value and str(value.get("source")).startswith(PARTNER):
-            return _body(mapping(value["detail"]))
-        if isinstance(value.get("topicName"), str) and ("eventBody" in value or "metadata" in value):
-            return _body(value)
-        if "specversion" not in value and (name := guide_forms.name_of(value, marker)):
-            return guide_forms.payload(name, value)[0]
-    return recognise(value, marker).body
+def body_of(value: Any, kind: str) -> Any:
+    """Only the innermost payload, of an event whose kind is known: the same as `recognise`, sooner."""
+    if not isinstance(value, dict):
+        return {}
+    if _is_event_bridge(value):
+        return _body(mapping(value["detail"]))
+    if _is_notification(value):
+        return _body(value)
+    if _is_cloud_event(value):
+        return body_of(value.get("data"), kind)
+    if kind in guide_forms.OWN_IDS:
+        return guide_forms.body_in(value)
+    return value  # the bare payload of what its wrapper, or the headers it came with, named
+
+
+def _is_event_bridge(value: Mapping[str, Any]) -> bool:
+    return "detail" in value and "detail-type" in value and str(value.get("source")).startswith(PARTNER)
+
+
+def _is_notification(value: Mapping[str, Any]) -> bool:
+    return ("eventBody" in value or "metadata" in value) and isinstance(value.get("topicName"), str)
+
+
+def _is_cloud_event(value: Mapping[str, Any]) -> bool:
+    return "specversion" in value and isinstance(value.get("type"), str)
 
 
 def _body(frame: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,11 +72,11 @@ def _body(frame: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _recognise(value: Mapping[str, Any], marker: str) -> Form:
-    if "detail" in value and "detail-type" in value and str(value.get("source")).startswith(PARTNER):
+    if _is_event_bridge(value):
         return _event_bridge(value)
-    if isinstance(value.get("topicName"), str) and ("eventBody" in value or "metadata" in value):
+    if _is_notification(value):
         return _notification(value)
-    if "specversion" in value and isinstance(value.get("type"), str):
+    if _is_cloud_event(value):
         return cloud_event(value, value.get("data"), marker)
     if name := guide_forms.name_of(value, marker):
         return _guide(name, value)

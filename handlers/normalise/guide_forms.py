@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from handlers.normalise.words import identifier, moment, reference
@@ -30,6 +31,8 @@ NAMES = {
     "routingprofileupdated": PROFILE,
 }
 
+LONGEST_NAME = 64
+
 MARKERS = ("event", "eventType", "type", "topic")
 LISTED_MARKERS = ("events", "eventSubscriptions")
 PAYLOADS = ("data", "schedule", "queue", "profile", "entity", "resource", "payload")
@@ -47,7 +50,12 @@ OWN_IDS = {
 
 def canonical(word: object) -> str:
     """The event's name in the guides' spelling; empty for a word that names none."""
-    return NAMES.get("".join(filter(str.isalpha, word)).lower(), "") if isinstance(word, str) else ""
+    return _canonical(word) if isinstance(word, str) and len(word) <= LONGEST_NAME else ""
+
+
+@lru_cache(maxsize=1024)
+def _canonical(word: str) -> str:
+    return NAMES.get("".join(filter(str.isalpha, word)).lower(), "")
 
 
 def name_of(value: Mapping[str, Any], marker: str) -> str:
@@ -77,22 +85,39 @@ def _by_shape(value: Mapping[str, Any]) -> str:
 
 
 def payload(name: str, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """(the payload, the event's id or empty). What only the wrapper says is kept beside what it wraps.
+    """(the payload, the event's id or empty).
 
     An id is the event's when the wrapper names an event and the resource has an id of its own.
     """
-    inner_key = next((key for key in PAYLOADS if isinstance(value.get(key), dict)), "")
-    wrapped_id = identifier(value.get("id"))
-    if not inner_key:
+    wrapped_id, body = identifier(value.get("id")), body_in(value)
+    if body is value:
         own = any(identifier(value.get(key)) not in ("", wrapped_id) for key in OWN_IDS.get(name, ()))
         return value, wrapped_id if own else ""
-    inner = value[inner_key]
-    body = {key: item for key, item in value.items() if key not in (inner_key, "id")} | inner
-    resource = {identifier(inner.get("id")), reference(value.get("entity"))}
+    resource = {identifier(value[_wrapped(value)].get("id")), reference(value.get("entity"))}
     resource |= {identifier(value.get(key)) for key in OWN_IDS.get(name, ())}
+    return body, wrapped_id if wrapped_id not in resource else ""
+
+
+def body_in(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The payload alone. What only the wrapper says is kept beside what it wraps."""
+    wrapped = _wrapped(value)
+    if not wrapped:
+        return value
+    body: dict[str, Any] = {**value, **value[wrapped]}
+    if wrapped not in value[wrapped]:
+        del body[wrapped]
+    if "id" not in value[wrapped]:
+        body.pop("id", None)
     if not body.get("id") and (entity := reference(value.get("entity"))):
         body["id"] = entity
-    return body, wrapped_id if wrapped_id not in resource else ""
+    return body
+
+
+def _wrapped(value: Mapping[str, Any]) -> str:
+    for key in PAYLOADS:
+        if isinstance(value.get(key), dict):
+            return key
+    return ""
 
 
 def subject_of(name: str, body: Mapping[str, Any]) -> str:

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from handlers.events import ProfileUpdated
-from handlers.normalise.reading import Candidate, Context, Reading
-from handlers.normalise.words import identifier
+from handlers.normalise.reading import Candidate, Context, Data, Reading
+from handlers.normalise.words import happened, identifier
 from processor.errors import PoisonError
-from processor.event import Envelope, Fence
-from processor.shapes import renewed
+from processor.event import Fence, Raw, Written, blank
 
 PROFILE = "profile"
 CONTENT = ("skillAssignments", "wrapUpCodes", "overflowRoutingTargets", "utilizationPercent")
 
 
-def read(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
-    """G3's profile, whole, or `changes` of one; `{deleted: true}` when it was asked for and is gone."""
-    if not envelope.subject.startswith("profile/"):
+def read(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
+    """G3's profile, whole, or `changes` of one; `{deleted: true}` when it was asked for and is gone.
+
+    Its own `dateModified` says when it became so, where it has one: an answer is as late as its
+    question, and clocks differ. A version never gives way to an earlier one, whatever the times say.
+    """
+    if not raw.subject.startswith("profile/"):
         raise PoisonError("a routing profile without its id", "profileId")
     changes = body.get("changes")
     told = changes if isinstance(changes, dict) else {name: body[name] for name in CONTENT if name in body}
     version = body.get("version")
     number = version if isinstance(version, int) and 0 <= version < 2**63 else 0
-    fence = Fence(time=envelope.time, version=number, id=envelope.id)
+    fence = Fence(happened(body.get("dateModified"), raw), number, raw.id)
 
-    def merge(previous: ProfileUpdated | None, _: frozenset[str]) -> ProfileUpdated | None:
-        known = previous if previous and not previous.deleted else None
+    def merge(previous: Written | None, _: Collection[str]) -> Data | None:
+        there = previous if previous and not previous.data["deleted"] else None
+        if there and 0 < number < there.fences[PROFILE].version:
+            return None
+        known = there.data if there else {}
         if body.get("deleted") is True:
-            return renewed(known, {"deleted": True}) if known else None
-        return ProfileUpdated(
-            id=envelope.id,
-            time=envelope.time,
-            subject=envelope.subject,
-            profile_id=envelope.subject.removeprefix("profile/"),
-            name=str(body.get("name") or (known.name if known else "")),
-            changes={**(known.changes if known else {}), **told},
-            version=identifier(version) or None,
-        )
+            return {**known, "deleted": True} if known else None
+        return {
+            **blank(ProfileUpdated),
+            "profileId": raw.subject.removeprefix("profile/"),
+            "name": str(body.get("name") or known.get("name", "")),
+            "changes": {**known.get("changes", {}), **told},
+            "version": identifier(version) or None,
+        }
 
-    return Reading((Candidate(ProfileUpdated, envelope.subject, {PROFILE: fence}, merge),))
+    candidate = Candidate(ProfileUpdated, raw.subject, {PROFILE: fence}, merge)
+    return Reading((candidate,), ignored="an earlier version than the one that is known" if number else "")

@@ -2,79 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from handlers.events import Lookup, QueueUpdated, Routing, ServiceLevel
-from handlers.normalise.reading import Candidate, Context, Reading, look
+from handlers.events import QueueUpdated, Routing, ServiceLevel
+from handlers.normalise.reading import Candidate, Context, Data, Look, Reading, look
 from handlers.normalise.words import identifier, mapping, media, number, objects, reference
 from processor.errors import PoisonError
-from processor.event import Envelope, Fence
-from processor.shapes import made, renewed
+from processor.event import Fence, Raw, Written, blank
+from processor.shapes import document
 
 SETTINGS = "settings"
 EVERY_MEDIUM = "all"
 """The guides' queues have one target; this stands for the medium where they name none."""
 
+UNROUTED: Data = document(Routing())
+NO_LEVEL: Data = document(ServiceLevel())
+
 Fields = dict[str, Any]
+"""Of the record, by the names it has there."""
 
 
-def read_answer(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
+def read_answer(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     """`answer.queue`: `{queue}` as the official API or the guide has it, or `{deleted: true}`."""
     if body.get("deleted"):
-        return _state(envelope, lambda before: {"deleted": True} if before else None)
+        return _state(raw, lambda before: {"deleted": True} if before else None)
     queue = mapping(body.get("queue")) or body
     if "mediaSettings" not in queue and ("slaTarget" in queue or "slaPercent" in queue):
-        return _state(envelope, lambda before: {**_guide_fields(queue, before), "deleted": False})
+        return _state(raw, lambda before: {**_guide_fields(queue, before), "deleted": False})
     settings = mapping(queue.get("mediaSettings"))
     levels = {media(name): _official_level(mapping(setting), name) for name, setting in settings.items()}
     fields: Fields = {
         "name": str(queue.get("name") or ""),
-        "division_id": reference(queue.get("division")) or None,
-        "media_types": {name: level for name, level in levels.items() if level is not None},
-        "routing": Routing(rules=tuple(queue["routingRules"]) if isinstance(queue.get("routingRules"), list) else None),
-        "modified_by": identifier(queue.get("modifiedBy")) or None,
+        "divisionId": reference(queue.get("division")) or None,
+        "mediaTypes": {name: level for name, level in levels.items() if level is not None},
+        "routing": {**UNROUTED, "rules": queue["routingRules"]}
+        if isinstance(queue.get("routingRules"), list)
+        else UNROUTED,
+        "modifiedBy": identifier(queue.get("modifiedBy")) or None,
         "version": identifier(queue.get("version")) or identifier(queue.get("dateModified")) or None,
         "deleted": False,
     }
-    return _state(envelope, lambda _: fields)
+    return _state(raw, lambda _: fields)
 
 
-def read_guide(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
+def read_guide(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     """G4's `routingQueueUpdated`: the whole queue, only what changed, or only its id (then it is a look-here)."""
-    if not envelope.subject.startswith("queue/"):
+    if not raw.subject.startswith("queue/"):
         raise PoisonError("a queue callback that names no queue", "queueId")
     told = {**body, **mapping(body.get("changes"))}
     names = ("slaTarget", "slaPercent", "routingRules", "wrapUpPolicy", "queueType", "name")
-    look = _look(envelope, "a callback told a part of the queue")
+    look = _look(raw, "a callback told a part of the queue")
     if not any(name in told for name in names):
         return Reading(lookups=(look,))
     whole = "slaTarget" in body and "routingRules" in body
-    found = _state(envelope, lambda before: _guide_fields(told, before), told_apart=not whole)
+    found = _state(raw, lambda before: _guide_fields(told, before), told_apart=not whole)
     return Reading(found.candidates, () if whole else (look,))
 
 
-def audited(envelope: Envelope, body: Mapping[str, Any]) -> Reading:
+def audited(raw: Raw, body: Mapping[str, Any]) -> Reading:
     """What an audit of a queue tells by itself, and the look-here for the rest."""
-    look = _look(envelope, f"audit: {str(body.get('action'))[:40]}")
+    look = _look(raw, f"audit: {str(body.get('action'))[:40]}")
     by = identifier(body.get("userId")) or None
     changes = objects(body.get("propertyChanges"))
 
-    def fields(before: QueueUpdated | None) -> Fields | None:
+    def fields(before: Data | None) -> Fields | None:
         told: Fields = {}
         for change in changes:
             _apply(change, told, before)
         if told and before is None:
             told["name"] = told.get("name") or str(mapping(body.get("entity")).get("name") or "")
         if told:
-            return {**told, "modified_by": by}
+            return {**told, "modifiedBy": by}
         members = str(body.get("action")).startswith("Member")
-        return {"changed": ("members",)} if members and before else None
+        return {"changed": ["members"]} if members and before else None
 
-    return Reading(_state(envelope, fields, told_apart=True).candidates, (look,))
+    return Reading(_state(raw, fields, told_apart=True).candidates, (look,))
 
 
-def _apply(change: Mapping[str, Any], told: Fields, before: QueueUpdated | None) -> None:
+def _apply(change: Mapping[str, Any], told: Fields, before: Data | None) -> None:
     """One changed property, where it is one that we publish and its new value is readable."""
     name, values = str(change.get("property")), change.get("newValues")
     new = values[0] if isinstance(values, list) and values else None
@@ -85,16 +91,16 @@ def _apply(change: Mapping[str, Any], told: Fields, before: QueueUpdated | None)
         value = number(new)
         if value is None:
             return
-        levels = told.setdefault("media_types", dict(before.media_types) if before else {})
-        level = levels.get(media(parts[1]), ServiceLevel())
+        levels = told.setdefault("mediaTypes", {**before["mediaTypes"]} if before else {})
+        level = levels.get(media(parts[1]), NO_LEVEL)
         if parts[3] == "durationMs":
-            level = level.model_copy(update={"service_level_seconds": value / 1000})
+            level = {**level, "serviceLevelSeconds": value / 1000}
         elif parts[3] == "percentage":
-            level = level.model_copy(update={"service_level_percentage": value})
+            level = {**level, "serviceLevelPercentage": value}
         levels[media(parts[1])] = level
 
 
-def _official_level(setting: Mapping[str, Any], name: str) -> ServiceLevel | None:
+def _official_level(setting: Mapping[str, Any], name: str) -> Data | None:
     level = mapping(setting.get("serviceLevel"))
     if not level:
         return None
@@ -103,104 +109,81 @@ def _official_level(setting: Mapping[str, Any], name: str) -> ServiceLevel | Non
         field = f"mediaSettings.{name}.serviceLevel.durationMs"
         raise PoisonError(f"{field} should be a number of milliseconds", field)
     seconds = None if duration is None else duration / 1000
-    return made(
-        ServiceLevel,
-        {"service_level_percentage": number(level.get("percentage")), "service_level_seconds": seconds},
-    )
+    return {"serviceLevelPercentage": number(level.get("percentage")), "serviceLevelSeconds": seconds}
 
 
-def _guide_fields(told: Mapping[str, Any], before: QueueUpdated | None) -> Fields:
+def _guide_fields(told: Mapping[str, Any], before: Data | None) -> Fields:
     """The guide's words over what is known: a percentage of 0 to 100, one target in seconds, rules with strategies."""
-    medium = media(told.get("queueType")) or _only_medium(before)
-    level = before.media_types.get(medium, ServiceLevel()) if before else ServiceLevel()
+    levels: Data = before["mediaTypes"] if before else {}
     fields: Fields = {}
     if "slaTarget" in told or "slaPercent" in told:
         percent, target = number(told.get("slaPercent")), number(told.get("slaTarget"))
         if target is None and "slaTarget" in told:
             raise PoisonError(f"slaTarget should be seconds, found {told['slaTarget']!r:.80}", "slaTarget")
-        level = ServiceLevel(
-            service_level_percentage=level.service_level_percentage if percent is None else percent / 100,
-            service_level_seconds=level.service_level_seconds if target is None else target,
-        )
-        fields["media_types"] = {**(before.media_types if before else {}), medium: level}
+        medium = media(told.get("queueType")) or _only_medium(levels)
+        level = dict(levels.get(medium, NO_LEVEL))
+        if percent is not None:
+            level["serviceLevelPercentage"] = percent / 100
+        if target is not None:
+            level["serviceLevelSeconds"] = target
+        fields["mediaTypes"] = {**levels, medium: level}
     if told.get("name"):
         fields["name"] = str(told["name"])
-    fields["routing"] = _guide_routing(told, before.routing if before else Routing())
+    fields["routing"] = {**(before["routing"] if before else UNROUTED), **_guide_routing(told)}
     if "modifiedBy" in told:
-        fields["modified_by"] = identifier(told["modifiedBy"]) or None
-    fields["version"] = identifier(told.get("version")) or (before.version if before else None)
+        fields["modifiedBy"] = identifier(told["modifiedBy"]) or None
+    fields["version"] = identifier(told.get("version")) or (before["version"] if before else None)
     return fields
 
 
-def _only_medium(before: QueueUpdated | None) -> str:
-    known = list(before.media_types) if before else []
-    return known[0] if len(known) == 1 else EVERY_MEDIUM
+def _only_medium(levels: Data) -> str:
+    return next(iter(levels)) if len(levels) == 1 else EVERY_MEDIUM
 
 
-def _guide_routing(told: Mapping[str, Any], before: Routing) -> Routing:
+def _guide_routing(told: Mapping[str, Any]) -> Fields:
     rules = told.get("routingRules")
     found: Fields = {}
     if isinstance(rules, list):
         strategies = [mapping(rule.get("routingStrategy")) for rule in objects(rules)]
         listed = [strategy["skills"] for strategy in strategies if isinstance(strategy.get("skills"), list)]
         skills = [identifier(skill) for skills in listed for skill in skills]
-        found = {"rules": tuple(rules), "skills": tuple(dict.fromkeys(filter(None, skills)))}
+        found = {"rules": rules, "skills": list(dict.fromkeys(filter(None, skills)))}
     if isinstance(told.get("wrapUpPolicy"), str):
-        found["wrap_up_policy"] = told["wrapUpPolicy"]
+        found["wrapUpPolicy"] = told["wrapUpPolicy"]
     if isinstance(told.get("queueType"), str):
-        found["queue_type"] = told["queueType"]
-    return before.model_copy(update=found)
+        found["queueType"] = told["queueType"]
+    return found
 
 
-def _look(envelope: Envelope, why: str) -> Lookup:
-    return look(envelope, "queue", why)
+def _look(raw: Raw, why: str) -> Look:
+    return look(raw, "queue", why)
 
 
-def _state(
-    envelope: Envelope, told: Callable[[QueueUpdated | None], Fields | None], *, told_apart: bool = False
-) -> Reading:
+def _state(raw: Raw, told: Callable[[Data | None], Fields | None], *, told_apart: bool = False) -> Reading:
     """One facet: the settings, of which the latest word counts. `told_apart`: the source tells only what changed."""
 
-    def merge(previous: QueueUpdated | None, _: frozenset[str]) -> QueueUpdated | None:
-        fields = told(previous)
+    def merge(previous: Written | None, _: Collection[str]) -> Data | None:
+        known = previous.data if previous else None
+        fields = told(known)
         if fields is None:
             return None
-        before = previous or _blank(envelope)
-        known = previous is not None or told_apart
-        changed = fields.get("changed") or (_changed(before, fields) if known else ())
-        return renewed(before, {**fields, "changed": changed})
+        before = known or {**blank(QueueUpdated), "queueId": raw.subject.removeprefix("queue/")}
+        compared = known is not None or told_apart
+        changed = fields.get("changed") or (_changed(before, fields) if compared else [])
+        return {**before, **fields, "changed": changed}
 
-    return Reading(
-        (Candidate(QueueUpdated, envelope.subject, {SETTINGS: Fence(time=envelope.time, id=envelope.id)}, merge),)
-    )
+    return Reading((Candidate(QueueUpdated, raw.subject, {SETTINGS: Fence(raw.time, 0, raw.id)}, merge),))
 
 
-def _blank(envelope: Envelope) -> QueueUpdated:
-    return made(
-        QueueUpdated,
-        {
-            "id": envelope.id,
-            "time": envelope.time,
-            "subject": envelope.subject,
-            "queue_id": envelope.subject.removeprefix("queue/"),
-        },
-    )
-
-
-def _changed(before: QueueUpdated, fields: Fields) -> tuple[str, ...]:
+def _changed(before: Data, fields: Fields) -> list[str]:
     """In the record's own words, a medium by its name."""
-    names = {"name": "name", "division_id": "divisionId", "deleted": "deleted"}
-    found = [shown for name, shown in names.items() if name in fields and fields[name] != getattr(before, name)]
-    levels = fields.get("media_types", before.media_types)
-    media_types = sorted({*levels, *before.media_types})
-    found += [f"mediaTypes.{name}" for name in media_types if levels.get(name) != before.media_types.get(name)]
-    routing = fields.get("routing", before.routing)
-    for name, shown in (
-        ("rules", "rules"),
-        ("skills", "skills"),
-        ("wrap_up_policy", "wrapUpPolicy"),
-        ("queue_type", "queueType"),
-    ):
-        if getattr(routing, name) != getattr(before.routing, name):
-            found.append(f"routing.{shown}")
-    return tuple(found)
+    found = [name for name in ("name", "divisionId", "deleted") if fields.get(name, before[name]) != before[name]]
+    known: Data = before["mediaTypes"]
+    levels: Data = fields.get("mediaTypes", known)
+    if levels != known:
+        found += [f"mediaTypes.{name}" for name in sorted({*levels, *known}) if levels.get(name) != known.get(name)]
+    was: Data = before["routing"]
+    routing: Data = fields.get("routing", was)
+    if routing != was:
+        found += [f"routing.{name}" for name in was if routing[name] != was[name]]
+    return found

@@ -20,26 +20,26 @@ from handlers.normalise import (
 )
 from handlers.normalise.reading import Context, Reader, Reading
 from processor.errors import PoisonError
-from processor.event import Envelope
+from processor.event import Raw
 
 
-def read_control(_: Envelope, __: Mapping[str, Any], ___: Context) -> Reading:
+def read_control(_: Raw, __: Mapping[str, Any], ___: Context) -> Reading:
     """Heartbeats, pongs and answers about the channel itself."""
     return Reading(ignored="the channel speaks of itself")
 
 
-def read_membership(_: Envelope, __: Mapping[str, Any], ___: Context) -> Reading:
+def read_membership(_: Raw, __: Mapping[str, Any], ___: Context) -> Reading:
     """`v2.routing.queues.{id}.users`: an agent went on or off a queue; his routing status says so too."""
     return Reading(ignored="who is on queue is not published by queue")
 
 
-def read_horizon(envelope: Envelope, body: Mapping[str, Any], context: Context) -> Reading:
+def read_horizon(raw: Raw, body: Mapping[str, Any], context: Context) -> Reading:
     """`answer.horizon`: a new day; what is worked out ahead is worked out again."""
-    kind = envelope.subject.partition("/")[0]
+    kind = raw.subject.partition("/")[0]
     if kind == "schedule-group":
-        return schedules.read_horizon(envelope, body, context)
+        return schedules.read_horizon(raw, body, context)
     if kind == "campaign":
-        return campaigns.read_horizon(envelope, body, context)
+        return campaigns.read_horizon(raw, body, context)
     raise PoisonError(f"nothing of a {kind:.40} is worked out ahead", "subject")
 
 

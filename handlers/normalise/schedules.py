@@ -8,18 +8,17 @@ horizon moves on without anybody being asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from handlers.events import SchedulePattern, ScheduleUpdated
-from handlers.normalise.effective import effective
+from handlers.normalise.effective import in_effect
 from handlers.normalise.hours import horizon_at
-from handlers.normalise.reading import Candidate, Context, Reading, look
+from handlers.normalise.reading import Candidate, Context, Data, Merge, Reading, look
 from handlers.normalise.words import identifier, mapping, objects
 from processor.errors import PoisonError
-from processor.event import Envelope, Fence
-from processor.shapes import renewed
+from processor.event import Fence, Raw, Written, blank
+from processor.shapes import document
 from processor.timezones import zone
 
 GROUP = "group"
@@ -28,6 +27,8 @@ GROUP = "group"
 HORIZON = "horizon"
 GONE = frozenset({"deleted", "inactive"})
 ROLES = (("open", "openSchedules"), ("closed", "closedSchedules"), ("holiday", "holidaySchedules"))
+NO_PATTERN: Data = document(SchedulePattern(schedule_id="", time_zone="UTC", pattern={}))
+RANK = {role: n for n, (role, _) in enumerate(ROLES)}
 
 
 def facet(schedule_id: str) -> str:
@@ -35,7 +36,7 @@ def facet(schedule_id: str) -> str:
     return f"schedule/{schedule_id}"
 
 
-def read_guide(envelope: Envelope, body: Mapping[str, Any], context: Context) -> Reading:
+def read_guide(raw: Raw, body: Mapping[str, Any], context: Context) -> Reading:
     """G1's `schedule:updated`: one schedule of a group, with its own zone, days and holiday ids.
 
     A body that only names the schedule is a look-here. An entry that does not end after it
@@ -43,53 +44,50 @@ def read_guide(envelope: Envelope, body: Mapping[str, Any], context: Context) ->
     Raises PoisonError at `timezoneId`, `scheduleGroupId` or the entry's field.
     """
     schedule = _innermost(body)
-    group_id = _group_id(envelope, schedule)
+    group_id = _group_id(raw, schedule)
     if schedule.get("scheduleEntries") is None and schedule.get("timezoneId") is None:
         where = f"schedule-group/{group_id}"
         named = identifier(schedule.get("scheduleId")) or identifier(schedule.get("id"))
         which = {"scheduleIds": [named]} if named else {}
-        return Reading(lookups=(look(envelope, "schedule-group", envelope.type, subject=where, details=which),))
+        return Reading(lookups=(look(raw, "schedule-group", raw.type, subject=where, details=which),))
     pattern = _guide_pattern(schedule, "open")
-    effective((pattern,), horizon_at(context.now(), context.horizon), context.holidays)
-    fence = Fence(time=envelope.time, version=_version(schedule))
+    _hours((pattern,), context)
+    schedule_id, fence = pattern["scheduleId"], Fence(raw.time, _version(schedule))
 
-    def merge(previous: ScheduleUpdated | None, _: frozenset[str]) -> ScheduleUpdated:
+    def merge(previous: Written | None, _: Collection[str]) -> Data:
         if previous and GROUP in previous.fences and not previous.fences[GROUP].admits(fence):
-            return expand(previous, context)  # the whole group was asked for later than this was written
-        known = previous.schedules if previous and not previous.deleted else ()
-        others = [one for one in known if one.schedule_id != pattern.schedule_id]
-        whole = renewed(
-            _blank(envelope, group_id, previous),
-            {
-                "schedules": _ordered([*others, pattern]),
-                "time_zone": previous.time_zone if previous and others else pattern.time_zone,
-                "deleted": False,
-            },
-        )
-        return expand(whole, context)
+            return expand(previous.data, context)  # the whole group was asked for later than this was written
+        group = previous.data if previous else _blank(group_id)
+        known = () if group["deleted"] else group["schedules"]
+        others = [one for one in known if one["scheduleId"] != schedule_id]
+        told = {
+            "schedules": _ordered([*others, pattern]),
+            "timeZone": group["timeZone"] if others else pattern["timeZone"],
+            "deleted": False,
+        }
+        return expand({**group, **told}, context)
 
-    return Reading(
-        (Candidate(ScheduleUpdated, f"schedule-group/{group_id}", {facet(pattern.schedule_id): fence}, merge),)
-    )
+    subject = f"schedule-group/{group_id}"
+    return Reading((Candidate(ScheduleUpdated, subject, {facet(schedule_id): fence}, merge),))
 
 
-def read_one(envelope: Envelope, body: Mapping[str, Any], context: Context) -> Reading:
+def read_one(raw: Raw, body: Mapping[str, Any], context: Context) -> Reading:
     """`answer.schedule`: one of the guide's schedules as it is now, or `{id, scheduleGroupId, deleted: true}`."""
     if not body.get("deleted"):
-        return read_guide(envelope, body, context)
+        return read_guide(raw, body, context)
     schedule_id = identifier(body.get("id"))
 
-    def merge(previous: ScheduleUpdated | None, _: frozenset[str]) -> ScheduleUpdated | None:
-        if previous is None or previous.deleted:
+    def merge(previous: Written | None, _: Collection[str]) -> Data | None:
+        if previous is None or previous.data["deleted"]:
             return None
-        kept = tuple(one for one in previous.schedules if one.schedule_id != schedule_id)
-        return expand(renewed(previous, {"schedules": kept}), context)
+        kept = [one for one in previous.data["schedules"] if one["scheduleId"] != schedule_id]
+        return expand({**previous.data, "schedules": kept}, context)
 
-    subject = f"schedule-group/{_group_id(envelope, body)}"
-    return Reading((Candidate(ScheduleUpdated, subject, {facet(schedule_id): Fence(time=envelope.time)}, merge),))
+    subject = f"schedule-group/{_group_id(raw, body)}"
+    return Reading((Candidate(ScheduleUpdated, subject, {facet(schedule_id): Fence(raw.time)}, merge),))
 
 
-def read_answer(envelope: Envelope, body: Mapping[str, Any], context: Context) -> Reading:
+def read_answer(raw: Raw, body: Mapping[str, Any], context: Context) -> Reading:
     """`answer.schedule-group`: `{group, schedules[]}` as Genesys has them now, or `{deleted: true}`.
 
     The whole group as of the question: it replaces every pattern, but for those of which a later
@@ -97,69 +95,62 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], context: Context) -
     without a date. Raises PoisonError at `timeZone`, `start`, `end` or `rrule`.
     """
     group = mapping(body.get("group"))
-    group_id = identifier(group.get("id")) or _subject_id(envelope)
+    group_id = identifier(group.get("id")) or _subject_id(raw)
     subject = f"schedule-group/{group_id}"
-    fence = Fence(time=envelope.time)
+    fence = Fence(raw.time)
     if body.get("deleted") or str(group.get("state")) in GONE:
-        return Reading((Candidate(ScheduleUpdated, subject, {GROUP: fence}, _deletion(envelope, group_id, context)),))
+        return Reading((Candidate(ScheduleUpdated, subject, {GROUP: fence}, _deletion(group_id, context)),))
     patterns = _answered(group, objects(body.get("schedules")))
-    effective(_ordered(patterns), horizon_at(context.now(), context.horizon), context.holidays)
+    _hours(_ordered(patterns), context)
     name, where = str(group.get("name") or ""), zone(group.get("timeZone"), "timeZone").key
 
-    def merge(previous: ScheduleUpdated | None, news: frozenset[str]) -> ScheduleUpdated:
+    def merge(previous: Written | None, news: Collection[str]) -> Data:
         if previous and GROUP not in news:
-            return expand(previous, context)  # a later answer may have left out what this one has
-        known = {(one.role, one.schedule_id): one for one in (previous.schedules if previous else ())}
+            return expand(previous.data, context)  # a later answer may have left out what this one has
+        before = previous.data if previous else _blank(group_id)
+        known = {(one["role"], one["scheduleId"]): one for one in before["schedules"]}
         kept = [
-            one if facet(one.schedule_id) in news else known.get((one.role, one.schedule_id), one) for one in patterns
+            one if facet(one["scheduleId"]) in news else known.get((one["role"], one["scheduleId"]), one)
+            for one in patterns
         ]
-        update = {"schedules": _ordered(kept), "name": name, "time_zone": where, "deleted": False}
-        return expand(renewed(_blank(envelope, group_id, previous), update), context)
+        told = {"schedules": _ordered(kept), "name": name, "timeZone": where, "deleted": False}
+        return expand({**before, **told}, context)
 
-    facets = {GROUP: fence, **{facet(one.schedule_id): fence for one in patterns}}
+    facets = {GROUP: fence, **{facet(one["scheduleId"]): fence for one in patterns}}
     return Reading((Candidate(ScheduleUpdated, subject, facets, merge),))
 
 
-def read_horizon(envelope: Envelope, _: Mapping[str, Any], context: Context) -> Reading:
+def read_horizon(raw: Raw, _: Mapping[str, Any], context: Context) -> Reading:
     """A new day has begun: the same patterns over the horizon as it is now."""
 
-    def merge(previous: ScheduleUpdated | None, _: frozenset[str]) -> ScheduleUpdated | None:
-        return None if previous is None or previous.deleted else expand(previous, context)
+    def merge(previous: Written | None, _: Collection[str]) -> Data | None:
+        return None if previous is None or previous.data["deleted"] else expand(previous.data, context)
 
-    fence = Fence(time=envelope.time)
-    return Reading((Candidate(ScheduleUpdated, envelope.subject, {HORIZON: fence}, merge),))
+    return Reading((Candidate(ScheduleUpdated, raw.subject, {HORIZON: Fence(raw.time)}, merge),))
 
 
-def expand(previous: ScheduleUpdated, context: Context) -> ScheduleUpdated:
+def expand(group: Data, context: Context) -> Data:
     """The same patterns, with hours, exceptions and horizon as of now; the same all day long."""
-    horizon = horizon_at(context.now(), context.horizon)
-    hours, exceptions = effective(previous.schedules, horizon, context.holidays)
-    return renewed(previous, {"intervals": hours, "exceptions": exceptions, "horizon": horizon})
+    return {**group, **_hours(group["schedules"], context)}
 
 
-def _deletion(
-    envelope: Envelope, group_id: str, context: Context
-) -> Callable[[ScheduleUpdated | None, frozenset[str]], ScheduleUpdated]:
-    def merge(previous: ScheduleUpdated | None, _: frozenset[str]) -> ScheduleUpdated:
-        if previous and previous.deleted:
-            return previous
-        blank = _blank(envelope, group_id, previous)
-        return expand(renewed(blank, {"schedules": (), "deleted": True}), context)
+def _hours(schedules: Iterable[Data], context: Context) -> Data:
+    return in_effect(schedules, horizon_at(context.now(), context.horizon), context.holidays)
+
+
+def _deletion(group_id: str, context: Context) -> Merge:
+    def merge(previous: Written | None, _: Collection[str]) -> Data:
+        if previous and previous.data["deleted"]:
+            return previous.data
+        before = previous.data if previous else _blank(group_id)
+        return expand({**before, "schedules": [], "deleted": True}, context)
 
     return merge
 
 
-def _blank(envelope: Envelope, group_id: str, previous: ScheduleUpdated | None) -> ScheduleUpdated:
-    """What a merge starts from. The horizon is set by `expand`, ids and the rest by Normalise."""
-    if previous:
-        return previous
-    return ScheduleUpdated(
-        id=envelope.id,
-        time=envelope.time,
-        subject=f"schedule-group/{group_id}",
-        group_id=group_id,
-        horizon=horizon_at(envelope.time, timedelta()),
-    )
+def _blank(group_id: str) -> Data:
+    """What a merge starts from; the horizon is set by `expand`."""
+    return {**blank(ScheduleUpdated), "groupId": group_id}
 
 
 def _innermost(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,19 +163,19 @@ def _innermost(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return body
 
 
-def _group_id(envelope: Envelope, schedule: Mapping[str, Any]) -> str:
-    found = identifier(schedule.get("scheduleGroupId")) or _subject_id(envelope)
+def _group_id(raw: Raw, schedule: Mapping[str, Any]) -> str:
+    found = identifier(schedule.get("scheduleGroupId")) or _subject_id(raw)
     if not found:
         raise PoisonError("a schedule without its group: nobody's hours can be said from it", "scheduleGroupId")
     return found
 
 
-def _subject_id(envelope: Envelope) -> str:
-    kind, _, found = envelope.subject.partition("/")
+def _subject_id(raw: Raw) -> str:
+    kind, _, found = raw.subject.partition("/")
     return found if kind == "schedule-group" else ""
 
 
-def _guide_pattern(schedule: Mapping[str, Any], role: str) -> SchedulePattern:
+def _guide_pattern(schedule: Mapping[str, Any], role: str) -> Data:
     schedule_id = identifier(schedule.get("scheduleId")) or identifier(schedule.get("id"))
     if not schedule_id:
         raise PoisonError("a schedule without an id", "id")
@@ -194,17 +185,18 @@ def _guide_pattern(schedule: Mapping[str, Any], role: str) -> SchedulePattern:
     holidays = schedule.get("holidays") or []
     if not isinstance(holidays, list):
         raise PoisonError("holidays is no list of holiday ids", "holidays")
-    return SchedulePattern(
-        schedule_id=schedule_id,
-        name=str(schedule.get("name") or ""),
-        role=role,
-        time_zone=zone(schedule.get("timezoneId"), "timezoneId").key,
-        pattern={"entries": entries},
-        holidays=tuple(str(one) for one in holidays),
-    )
+    return {
+        **NO_PATTERN,
+        "scheduleId": schedule_id,
+        "name": str(schedule.get("name") or ""),
+        "role": role,
+        "timeZone": zone(schedule.get("timezoneId"), "timezoneId").key,
+        "pattern": {"entries": entries},
+        "holidays": [str(one) for one in holidays],
+    }
 
 
-def _answered(group: Mapping[str, Any], schedules: Iterable[Mapping[str, Any]]) -> list[SchedulePattern]:
+def _answered(group: Mapping[str, Any], schedules: Iterable[Mapping[str, Any]]) -> list[Data]:
     bodies = {identifier(one.get("id")): one for one in schedules}
     where = zone(group.get("timeZone"), "timeZone").key
     found = []
@@ -219,18 +211,19 @@ def _answered(group: Mapping[str, Any], schedules: Iterable[Mapping[str, Any]]) 
 
 def _official_pattern(
     schedule_id: str, ref: Mapping[str, Any], schedule: Mapping[str, Any], role: str, where: str
-) -> SchedulePattern:
+) -> Data:
     if "scheduleEntries" in schedule:
         return _guide_pattern(schedule, role)
     there = schedule and str(schedule.get("state")) not in GONE
     written = {"start": schedule.get("start"), "end": schedule.get("end"), "rrule": schedule.get("rrule") or ""}
-    return SchedulePattern(
-        schedule_id=schedule_id,
-        name=str(schedule.get("name") or ref.get("name") or ""),
-        role=role,
-        time_zone=where,
-        pattern=written if there else {},
-    )
+    return {
+        **NO_PATTERN,
+        "scheduleId": schedule_id,
+        "name": str(schedule.get("name") or ref.get("name") or ""),
+        "role": role,
+        "timeZone": where,
+        "pattern": written if there else {},
+    }
 
 
 def _version(schedule: Mapping[str, Any]) -> int:
@@ -239,7 +232,6 @@ def _version(schedule: Mapping[str, Any]) -> int:
     return version if isinstance(version, int) else 0
 
 
-def _ordered(schedules: Iterable[SchedulePattern]) -> tuple[SchedulePattern, ...]:
+def _ordered(schedules: Iterable[Data]) -> list[Data]:
     """The same whatever order Genesys lists them in: unchanged meaning gives unchanged bytes."""
-    rank = {role: n for n, (role, _) in enumerate(ROLES)}
-    return tuple(sorted(schedules, key=lambda one: (rank[one.role], one.schedule_id)))
+    return sorted(schedules, key=lambda one: (RANK[one["role"]], one["scheduleId"]))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from handlers.events import Interval, VolumeUpdated
+from handlers.events import VolumeUpdated
 from handlers.normalise.queues import EVERY_MEDIUM
-from handlers.normalise.reading import Candidate, Context, Reading
-from handlers.normalise.words import count, identifier, mapping, media, moment, number, objects, required_moment
+from handlers.normalise.reading import Candidate, Context, Data, Reading
+from handlers.normalise.words import count, identifier, later, mapping, media, number, objects, required_moment, told
 from processor.errors import PoisonError
-from processor.event import Envelope, Fence
-from processor.shapes import made
+from processor.event import Fence, Raw, Written, blank
+from processor.shapes import instant
 
 HOUR = timedelta(hours=1)
 SETTLED = timedelta(minutes=5)
@@ -25,14 +24,16 @@ AS_GENESYS = "oServiceLevel"
 AS_THE_GUIDE = "sla.percent"
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+NO_VIEWS: Mapping[str, Mapping[str, Any]] = {}
+
+
+class Stats(NamedTuple):
     """The metrics of one interval, by name (qualifiers summed), and the views by name."""
 
     metrics: Mapping[str, Mapping[str, Any]]
-    views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    views: Mapping[str, Mapping[str, Any]] = NO_VIEWS
 
-    def count(self, name: str) -> int | None:
+    def number_of(self, name: str) -> int | None:
         """How many. None when the metric is not there."""
         return count(self.metrics[name].get("count")) if name in self.metrics else None
 
@@ -43,7 +44,7 @@ class Stats:
         return None if total is None or not times else total / times / 1000
 
 
-def read_observations(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
+def read_observations(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     """`v2.analytics.queues.{id}.observations`: one medium, half hours, as they fill."""
     medium = media(mapping(body.get("group")).get("mediaType"))
     if not medium:
@@ -53,34 +54,35 @@ def read_observations(envelope: Envelope, body: Mapping[str, Any], _: Context) -
         interval = _interval(row, "data.interval")
         stats = _stats(row)
         fields = {**_counted(stats), **_as_genesys(stats), **_present(stats)}
-        fields["final"] = envelope.time >= interval.end
+        fields["final"] = raw.time >= interval["end"]
         if any(value is not None for name, value in fields.items() if name != "final"):
-            candidates.append(_candidate(envelope, medium, interval, "observations", fields))
+            candidates.append(_candidate(raw, medium, interval, "observations", fields))
     return Reading(_latest(candidates)) if candidates else Reading(ignored="no metric in it that we publish")
 
 
-def read_activity(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
+def read_activity(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     """`v2.analytics.queues.{id}.activity`: what waits at this moment, by medium. It counts nothing."""
     candidates = []
-    moment_ = Interval(start=envelope.time, end=envelope.time)
+    now = _span(raw.time, raw.time)
     for result in objects(body.get("results")):
         medium = media(result.get("mediaType"))
         counts = {str(metric.get("metric")): count(metric.get("count")) for metric in objects(result.get("data"))}
         waiting = counts.get("oWaiting")
         if medium and waiting is not None:
-            candidates.append(_candidate(envelope, medium, moment_, "activity", {"waiting": waiting}, span="now"))
+            candidates.append(_candidate(raw, medium, now, "activity", {"waiting": waiting}, span="now"))
     return Reading(_latest(candidates)) if candidates else Reading(ignored="it says nothing of what waits")
 
 
-def read_answer(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Reading:
+def read_answer(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     """`answer.volume`: the rolling hour and whole half hours, counted against `targets` by the views `within-<s>`.
 
     A medium with a target and without a row had nothing in that hour: zero is a number, not a gap.
     The guide's answer has a `summary` of its one hour instead.
     """
     if "summary" in body:
-        return _read_summary(envelope, body)
-    asked = moment(body.get("asked")) or envelope.time
+        return _read_summary(raw, body)
+    asked = told(body.get("asked")) or raw.time
+    settled, an_hour_ago = later(asked, -SETTLED), later(asked, -HOUR)
     targets = {media(name): number(value) for name, value in mapping(body.get("targets")).items()}
     now = _observed(body.get("observations"))
     candidates, hours = [], set()
@@ -88,22 +90,20 @@ def read_answer(envelope: Envelope, body: Mapping[str, Any], _: Context) -> Read
         medium = media(mapping(row.get("group")).get("mediaType"))
         for data in objects(row.get("data")) if medium else ():
             interval = _interval(data, "aggregates.data.interval")
-            rolling = asked - SETTLED < interval.end and interval.end - interval.start >= HOUR
+            rolling = settled < interval["end"] and later(interval["start"], HOUR) <= interval["end"]
             fields = {**_counted(_stats(data), absent=0), **_judged(_stats(data), targets.get(medium))}
-            fields |= now.get(medium, now.get("", {})) if rolling else {"final": interval.end + SETTLED <= asked}
+            fields |= now.get(medium, now.get("", {})) if rolling else {"final": interval["end"] <= settled}
             hours |= {medium} if rolling else set()
-            candidates.append(
-                _candidate(envelope, medium, interval, "aggregates", fields, span="hour" if rolling else "")
-            )
-    empty = Interval(start=asked - HOUR, end=asked)
+            candidates.append(_candidate(raw, medium, interval, "aggregates", fields, span="hour" if rolling else ""))
+    empty = _span(an_hour_ago, asked)
     for medium in sorted(targets.keys() - hours):
-        fields = {"offered": 0, "answered": 0, "abandoned": 0, "service_level_target_seconds": targets[medium]}
+        fields = {"offered": 0, "answered": 0, "abandoned": 0, "serviceLevelTargetSeconds": targets[medium]}
         fields |= now.get(medium, now.get("", {}))
-        candidates.append(_candidate(envelope, medium, empty, "aggregates", fields, span="hour"))
+        candidates.append(_candidate(raw, medium, empty, "aggregates", fields, span="hour"))
     return Reading(_latest(candidates)) if candidates else Reading(ignored="a queue without media")
 
 
-def _read_summary(envelope: Envelope, body: Mapping[str, Any]) -> Reading:
+def _read_summary(raw: Raw, body: Mapping[str, Any]) -> Reading:
     """The fourth guide's total of the rolling hour: a percentage of 0 to 100, times in seconds, of one medium.
 
     Raises PoisonError at `dateFrom`, `dateTo` or `sla.percent`.
@@ -116,23 +116,27 @@ def _read_summary(envelope: Envelope, body: Mapping[str, Any]) -> Reading:
     fields = {
         "offered": count(total.get("offer.count")) or 0,
         "abandoned": count(total.get("abandon.count")),
-        "average_wait_seconds": number(total.get("offer.avg.wait.time")),
-        "average_handle_seconds": number(total.get("offer.avg.handle.time")),
-        "service_level": None if percent is None else percent / 100,
-        "service_level_formula": None if percent is None else AS_THE_GUIDE,
-        "service_level_target_seconds": target,
+        "averageWaitSeconds": number(total.get("offer.avg.wait.time")),
+        "averageHandleSeconds": number(total.get("offer.avg.handle.time")),
+        "serviceLevel": None if percent is None else percent / 100,
+        "serviceLevelFormula": None if percent is None else AS_THE_GUIDE,
+        "serviceLevelTargetSeconds": target,
     }
-    interval = made(Interval, {"start": start, "end": end})
+    interval = _span(instant(start), instant(end))
     medium = media(body.get("queueType")) or EVERY_MEDIUM
-    return Reading((_candidate(envelope, medium, interval, "summary", fields, span="hour"),))
+    return Reading((_candidate(raw, medium, interval, "summary", fields, span="hour"),))
 
 
-def _interval(row: Mapping[str, Any], where: str) -> Interval:
+def _interval(row: Mapping[str, Any], where: str) -> Data:
     start, _, end = str(row.get("interval")).partition("/")
-    first, last = moment(start), moment(end)
+    first, last = told(start), told(end)
     if first is None or last is None or last < first:
         raise PoisonError(f"{where} should be start/end, found {row.get('interval')!r:.80}", where)
-    return made(Interval, {"start": first, "end": last})
+    return _span(first, last)
+
+
+def _span(start: str, end: str) -> Data:
+    return {"start": start, "end": end, "rule": "", "scheduleId": ""}
 
 
 def _stats(row: Mapping[str, Any]) -> Stats:
@@ -143,24 +147,24 @@ def _stats(row: Mapping[str, Any]) -> Stats:
             both = {*stats, *metrics[name]}
             stats = {key: (number(stats.get(key)) or 0) + (number(metrics[name].get(key)) or 0) for key in both}
         metrics[name] = stats
-    views = {str(view.get("name")): mapping(view.get("stats")) for view in objects(row.get("views"))}
-    return Stats(metrics, views)
+    views = objects(row.get("views"))
+    return Stats(metrics, {str(view.get("name")): mapping(view.get("stats")) for view in views} if views else NO_VIEWS)
 
 
 def _counted(stats: Stats, absent: int | None = None) -> dict[str, Any]:
     """`absent`: what a metric means that is not there; Genesys leaves out of an answer what did not occur."""
-    offered, answered, abandoned = (stats.count(name) for name in ("nOffered", "tAnswered", "tAbandon"))
+    offered, answered, abandoned = (stats.number_of(name) for name in ("nOffered", "tAnswered", "tAbandon"))
     return {
         "offered": absent if offered is None else offered,
         "answered": absent if answered is None else answered,
         "abandoned": absent if abandoned is None else abandoned,
-        "average_wait_seconds": _first(stats.average_seconds("tAnswered"), stats.average_seconds("tWait")),
-        "average_handle_seconds": stats.average_seconds("tHandle"),
+        "averageWaitSeconds": _first(stats.average_seconds("tAnswered"), stats.average_seconds("tWait")),
+        "averageHandleSeconds": stats.average_seconds("tHandle"),
     }
 
 
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
+def _first(value: float | None, otherwise: float | None) -> float | None:
+    return otherwise if value is None else value
 
 
 def _as_genesys(stats: Stats) -> dict[str, Any]:
@@ -172,9 +176,9 @@ def _as_genesys(stats: Stats) -> dict[str, Any]:
     if ratio is None:
         return {}
     return {
-        "service_level": ratio,
-        "service_level_formula": AS_GENESYS,
-        "answered_in_target": count(within),
+        "serviceLevel": ratio,
+        "serviceLevelFormula": AS_GENESYS,
+        "answeredInTarget": count(within),
     }
 
 
@@ -189,17 +193,17 @@ def _judged(stats: Stats, target: float | None) -> dict[str, Any]:
     of = number(stats.metrics.get("oServiceLevel", {}).get("denominator"))
     formula = ANSWERED_OF_COUNTED
     if not of:
-        of, formula = (stats.count("tAnswered") or 0) + (stats.count("tAbandon") or 0), ANSWERED_OF_ALL
+        of, formula = (stats.number_of("tAnswered") or 0) + (stats.number_of("tAbandon") or 0), ANSWERED_OF_ALL
     return {
-        "answered_in_target": within,
-        "service_level": min(1.0, within / of) if of else None,
-        "service_level_formula": formula if of else None,
-        "service_level_target_seconds": target,
+        "answeredInTarget": within,
+        "serviceLevel": min(1.0, within / of) if of else None,
+        "serviceLevelFormula": formula if of else None,
+        "serviceLevelTargetSeconds": target,
     }
 
 
 def _present(stats: Stats) -> dict[str, Any]:
-    return {"waiting": stats.count("oWaiting"), "on_queue_agents": stats.count("oOnQueueUsers")}
+    return {"waiting": stats.number_of("oWaiting"), "onQueueAgents": stats.number_of("oOnQueueUsers")}
 
 
 def _observed(rows: object) -> dict[str, dict[str, Any]]:
@@ -213,30 +217,23 @@ def _observed(rows: object) -> dict[str, dict[str, Any]]:
     return {medium: {**everyone, **told} for medium, told in found.items()}
 
 
-def _candidate(
-    envelope: Envelope, medium: str, interval: Interval, origin: str, fields: Mapping[str, Any], *, span: str = ""
-) -> Candidate:
+def _candidate(raw: Raw, medium: str, interval: Data, origin: str, fields: Data, *, span: str = "") -> Candidate:
     """A fence for each medium, interval and origin; the rolling hour and the present moment are one each."""
     if not identifier(medium):
         raise PoisonError("a medium whose name is none", "mediaType")
-    facet = f"{medium}/{span or interval.start.isoformat()}/{origin}"
+    facet = f"{medium}/{span or datetime.fromisoformat(interval['start']).isoformat()}/{origin}"
 
-    def merge(_: VolumeUpdated | None, __: frozenset[str]) -> VolumeUpdated:
-        return made(
-            VolumeUpdated,
-            {
-                "id": envelope.id,
-                "time": envelope.time,
-                "subject": envelope.subject,
-                "queue_id": envelope.subject.removeprefix("queue/"),
-                "media_type": medium,
-                "interval": interval,
-                "origin": origin,
-                **fields,
-            },
-        )
+    def merge(_: Written | None, __: Collection[str]) -> Data:
+        return {
+            **blank(VolumeUpdated),
+            "queueId": raw.subject.removeprefix("queue/"),
+            "mediaType": medium,
+            "interval": interval,
+            "origin": origin,
+            **fields,
+        }
 
-    return Candidate(VolumeUpdated, envelope.subject, {facet: Fence(time=envelope.time, id=envelope.id)}, merge)
+    return Candidate(VolumeUpdated, raw.subject, {facet: Fence(raw.time, 0, raw.id)}, merge)
 
 
 def _latest(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from handlers.events import Presence, RoutingStatus
 from processor.errors import PoisonError
-from processor.event import Envelope
-from processor.shapes import whole_milliseconds
+from processor.event import Raw
+from processor.shapes import instant, is_written, whole_milliseconds
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 GREATEST = 2**53
+NUMERIC = (int, float, str)
+"""What JSON may hold a number in."""
 AHEAD = timedelta(days=1)
 """Clocks differ, a day by zones mixed up. A time further ahead of its receipt is no time at which a thing happened."""
 LONGEST_ID = 256
+LONGEST_TIME = 40
 DEEPEST = 40
 
 
@@ -26,17 +30,17 @@ def letters(word: str) -> str:
     return "".join(filter(str.isalpha, word)).upper()
 
 
-PRESENCES = {spelling: word for word in Presence for spelling in (letters(word), str(word))}
-STATUSES = {spelling: word for word in RoutingStatus for spelling in (letters(word), str(word))}
+PRESENCES = {spelling: str(word) for word in Presence for spelling in (letters(word), str(word))}
+STATUSES = {spelling: str(word) for word in RoutingStatus for spelling in (letters(word), str(word))}
 MEDIA = {"voice": "call", "calls": "call", "callbacks": "callback", "emails": "email", "chats": "chat"}
 
 
-def presence(word: object) -> Presence | None:
+def presence(word: object) -> str | None:
     """The canonical presence of any spelling; None for a word (or id) that is none."""
     return PRESENCES.get(word) or PRESENCES.get(letters(word)) if isinstance(word, str) else None
 
 
-def routing_status(word: object) -> RoutingStatus | None:
+def routing_status(word: object) -> str | None:
     """The canonical routing status of any spelling; None for a word that is none."""
     return STATUSES.get(word) or STATUSES.get(letters(word)) if isinstance(word, str) else None
 
@@ -54,7 +58,7 @@ def moment(value: object) -> datetime | None:
             read = datetime.fromisoformat(value)
             if read.tzinfo is not UTC:
                 read = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif type(value) is int or type(value) is float:
             read = EPOCH + timedelta(milliseconds=value)
         else:
             return None
@@ -64,10 +68,41 @@ def moment(value: object) -> datetime | None:
     return whole_milliseconds(read) if EPOCH <= read < LATEST else None
 
 
-def happened(value: object, envelope: Envelope) -> datetime:
-    """When the body says that something became so; the event's own time where it says nothing, or the future."""
+def told(value: object) -> str | None:
+    """The same moment as it is written."""
+    if isinstance(value, str) and len(value) <= LONGEST_TIME:
+        return _told(value)
     found = moment(value)
-    return envelope.time if found is None or found > envelope.received_at + AHEAD else found
+    return None if found is None else instant(found)
+
+
+@lru_cache(maxsize=4096)
+def _told(text: str) -> str | None:
+    """Kept, because an event says the same few times again and again."""
+    if is_written(text) and "1970" <= text < "9000":
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return text
+    found = moment(text)
+    return None if found is None else instant(found)
+
+
+def later(written: str, by: timedelta) -> str:
+    """A written time, so much later."""
+    return instant(datetime.fromisoformat(written) + by)
+
+
+def ahead(written: str, received_at: str) -> bool:
+    """Whether a time lies further ahead of its receipt than clocks differ."""
+    return written > received_at and written > later(received_at, AHEAD)
+
+
+def happened(value: object, raw: Raw) -> str:
+    """When the body says that something became so; the event's own time where it says nothing, or the future."""
+    found = told(value)
+    return raw.time if found is None or ahead(found, raw.received_at) else found
 
 
 def required_moment(body: Mapping[str, Any], name: str, field: str) -> datetime:
@@ -80,7 +115,7 @@ def required_moment(body: Mapping[str, Any], name: str, field: str) -> datetime:
 
 def number(value: object) -> float | None:
     """A finite number, also when it was written as a string."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if not isinstance(value, NUMERIC) or value is True or value is False:
         return None
     try:
         read = float(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from handlers.capacity import Floor, average
 from handlers.events import Outcome
-from handlers.requests.inbound import compare
+from handlers.requests.inbound import Hours, compare
 from handlers.requests.working_week import weeks
 from processor.clients.genesys.jobs.schedules import Place, Schedules
 from processor.errors import PoisonError
@@ -35,8 +35,8 @@ async def report(
         return {**told, "unreadable": str(error)}
     told |= {**average(hours, floor.peaks).shown(), "shortfalls": floor.shortfalls(hours)}
     if queue_ids:
-        zones = [use.time_zone for use in uses]
-        told["inboundVolume"] = await compare(job, queue_ids, zones, {"now": hours}, until=found.asked, days=days)
+        now_open = Hours(hours, [use.time_zone for use in uses])
+        told["inboundVolume"] = await compare(job, queue_ids, {"now": now_open}, until=found.asked, days=days)
     return told
 
 
@@ -46,7 +46,7 @@ def measured(outcomes: Iterable[Outcome], schedule_id: str) -> dict[str, Any]:
     `validationSuccessRate`: the share of the requests in which nothing was found that is not valid.
     `configLatencyMs`: how long those that were carried out took, on average.
     """
-    ended = [one for one in outcomes if one.status not in UNDECIDED and one.request.get("scheduleId") == schedule_id]
+    ended = [one for one in outcomes if one.status not in UNDECIDED and one.audit.get("scheduleId") == schedule_id]
     took = [one.latency_ms for one in ended if one.status == "done"]
     return {
         "requests": len(ended),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from handlers.requests.campaign_slots import BadSlots, Drawn, draw
-from handlers.requests.words import Fields, Part, Problem, Request
+from handlers.requests.words import Fields, Id, Part, Problem, Request
 
 CALLS, AGENTS, ZONE = 10, 5, "UTC"
 """What holds when nothing is said: G2, step 1, `buildSchedulePayload`."""
@@ -27,8 +27,7 @@ def _quoted(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-Clock = Annotated[str, BeforeValidator(_quoted)]
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}$")]
+Clock = Annotated[str, BeforeValidator(_quoted), Field(examples=["09:00:00"])]
 
 
 class DailySlot(Part):
@@ -36,11 +35,11 @@ class DailySlot(Part):
 
     start_time: Clock
     """When dialling may begin, `09:00` or `09:00:00`."""
-    end_time: Clock
+    end_time: Annotated[Clock, Field(examples=["17:00:00"])]
     """When it ends, on the same day; `24:00` is its midnight."""
-    days: tuple[str, ...]
+    days: tuple[Annotated[str, Field(examples=["Monday"])], ...]
     """Names of days of the week, in English, in any case."""
-    timezone: str | None = None
+    timezone: str | None = Field(default=None, examples=["America/New_York"])
     """Whose clocks show these hours, where it is not the campaign's zone: they are put into that."""
 
 
@@ -60,11 +59,11 @@ class CampaignScheduleRequest(Request):
 
     campaign_id: Id
     """The campaign."""
-    start_date: Text
+    start_date: Annotated[Text, Field(examples=["2030-07-01"])]
     """From then on: a date (its midnight), or a date and time; without an offset on the zone's clocks."""
-    end_date: Text
+    end_date: Annotated[Text, Field(examples=["2030-07-31"])]
     """Until then: a date (that day included), or a date and time."""
-    timezone: str = ZONE
+    timezone: str = Field(default=ZONE, examples=["America/Chicago"])
     """The campaign's zone (IANA): its clocks show the hours of the slots, on every day of the span."""
     daily_slots: tuple[DailySlot, ...]
     """When it may dial, 1 to 100 slots; those of one day must not overlap."""

@@ -18,6 +18,7 @@ from processor.errors import PoisonError
 from processor.event import instant as written
 from processor.timezones import Zone, to_utc, to_wall, zone
 
+UTC_ZONE = zone("UTC")
 LONGEST = timedelta(days=5 * 366)
 MOST = 100
 
@@ -63,8 +64,10 @@ def draw(fields: Mapping[str, Any]) -> Drawn:
     """Reads raw fields. Raises `BadSlots` with every problem."""
     pen = _Pen(fields)
     where = pen.zone()
-    start, end = pen.window(where) if where else (None, None)
-    pieces = list(pen.pieces(where, start, end)) if where else []
+    start, end = (pen.edge(name, where or UTC_ZONE) for name in ("startDate", "endDate"))
+    if where and start and end:
+        pen.order(start, end)
+    pieces = list(pen.pieces(where, start, end))
     pen.overlaps(pieces)
     if where and start and end and pieces and not pen.problems and not _ever(pieces, start, end, where):
         pen.say("dailySlots", "no slot falls between startDate and endDate", "name a day of the week between them")
@@ -85,22 +88,21 @@ class _Pen:
         self.problems.append(Problem(place, message, remedy))
 
     def zone(self, place: str = "timezone", name: object = None) -> Zone | None:
-        """UTC when nothing is said. The refusal itself names what is meant perhaps."""
+        """UTC when nothing is said; None, and told, for what is none."""
         try:
             return zone(name or self.fields.get("timezone") or "UTC", place)
         except PoisonError as error:
-            self.say(place, str(error), "")
+            message, _, meant = str(error).partition("; ")
+            self.say(place, message, meant or "America/Chicago")
             return None
 
-    def window(self, where: Zone) -> tuple[datetime | None, datetime | None]:
-        start, end = self._edge("startDate", where), self._edge("endDate", where)
-        if start and end and start >= end:
+    def order(self, start: datetime, end: datetime) -> None:
+        if start >= end:
             self.say("endDate", "it ends before it begins", "a date after startDate")
-        elif start and end and end - start > LONGEST:
+        elif end - start > LONGEST:
             self.say("endDate", "it is longer than five years", "a nearer end; hand in the next span when it begins")
-        return start, end
 
-    def _edge(self, name: str, where: Zone) -> datetime | None:
+    def edge(self, name: str, where: Zone) -> datetime | None:
         """A date alone as an end includes that day."""
         text = self.fields.get(name)
         if text is None:
@@ -114,8 +116,11 @@ class _Pen:
             self.say(name, str(error), "2026-07-01, or 2026-07-01T08:00:00, or with an offset")
             return None
 
-    def pieces(self, where: Zone, start: datetime | None, end: datetime | None) -> Iterator[Piece]:
-        """The slots in the campaign's zone, each with its place; what cannot be read is told and left out."""
+    def pieces(self, where: Zone | None, start: datetime | None, end: datetime | None) -> Iterator[Piece]:
+        """The slots in the campaign's zone, as far as that is known, each with its place.
+
+        What cannot be read is told and left out.
+        """
         entries = self.fields.get("dailySlots")
         listed = entries if isinstance(entries, list | tuple) else None
         if listed is not None and not 0 < len(listed) <= MOST:
@@ -126,10 +131,10 @@ class _Pen:
             if slot is None:
                 continue
             name = entry.get("timezone")
-            there = self.zone(f"{place}.timezone", name) if name else where
-            if there is None or there.key == where.key:
-                yield from [(place, slot)] if there else []
-            elif start and end:
+            there = self.zone(f"{place}.timezone", name) if name else None
+            if not name or (there and there is where):
+                yield place, slot
+            elif there and where and start and end:
                 yield from self._moved(place, slot, there, where, (start, end))
 
     def _slot(self, entry: Mapping[str, Any], place: str) -> Slot | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, Self
 
 import orjson
 
-from handlers.events import FreezeRequested, Outcome
+from handlers.events import Begun, FreezeRequested, Outcome
 from processor.event import Event, Instant
 from processor.eventlog import Record
-from processor.table import Table
+from processor.table import Table, last
 
 STARTED = "started"
 REMEMBERED = timedelta(hours=26)
@@ -23,6 +24,10 @@ class Ends(Protocol):
 
     def status(self, subject: str, request_id: str) -> str | None:
         """How it ended, `started` while that is not known, None for a request that is new."""
+        ...
+
+    def before(self, subject: str, request_id: str) -> Mapping[str, Any] | None:
+        """What stood there before its first call, None when none was begun: an earlier try may have ended after it."""
         ...
 
     def home(self, subject: str) -> int | None:
@@ -85,6 +90,8 @@ class LogEnds:
     brakes: Table[FreezeRequested, Known] = field(
         default_factory=lambda: Table(FreezeRequested, fold=_asked, since=REMEMBERED)
     )
+    begun: Table[Begun, Begun] = field(default_factory=lambda: Table[Begun, Begun](Begun, fold=last))
+    """Of each subject one at most: requests about one thing are carried out one after the other."""
 
     def status(self, subject: str, request_id: str) -> str | None:
         """See `Ends`."""
@@ -92,6 +99,16 @@ class LogEnds:
             if (found := (table.get(subject) or {}).get(request_id)) is not None:
                 return found[1]
         return None
+
+    @property
+    def tables(self) -> tuple[Table[Any, Any], ...]:
+        """All of it, for the group that follows them."""
+        return self.outcomes, self.brakes, self.begun
+
+    def before(self, subject: str, request_id: str) -> Mapping[str, Any] | None:
+        """See `Ends`."""
+        begun = self.begun.get(subject)
+        return begun.before if begun and begun.request_id == request_id else None
 
     def home(self, subject: str) -> int | None:
         """See `Ends`."""

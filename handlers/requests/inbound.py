@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,40 +14,44 @@ from processor.event import instant, whole_milliseconds
 from processor.timezones import UnknownZone, Zone, to_wall, zone
 
 
-async def compare(
-    job: Schedules,
-    queue_ids: Sequence[str],
-    zones: Iterable[str],
-    hours: Mapping[str, Sequence[Week] | None],
-    *,
-    until: datetime,
-    days: int,
-) -> dict[str, Any]:
-    """The contacts of the days before `until` on the clocks of each zone, against each of the `hours`, by their names.
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Hours to be judged, on the clocks of each zone; `weeks` None: they could not be read, and nothing is said."""
 
-    None as the hours: they could not be read, and nothing is said of them. Days as they were:
-    holidays are not left out.
+    weeks: Sequence[Week] | None
+    zones: Collection[str]
+
+
+async def compare(
+    job: Schedules, queue_ids: Sequence[str], hours: Mapping[str, Hours], *, until: datetime, days: int
+) -> dict[str, Any]:
+    """The contacts of the days before `until` against each of the `hours`, by their names.
+
+    Days as they were: holidays are not left out.
     """
     end = whole_milliseconds(until)
     start = end - timedelta(days=days)
     arrivals = await job.arrivals(queue_ids, start, end)
+    zones = sorted({name for one in hours.values() for name in one.zones if name})
     return {
         "queueIds": list(queue_ids),
         "from": instant(start),
         "to": instant(end),
         "offered": sum(one.count for one in arrivals),
-        "outside": [_on_the_clocks_of(name, arrivals, hours) for name in sorted({name for name in zones if name})],
+        "outside": [_on_the_clocks_of(name, arrivals, hours) for name in zones],
     }
 
 
-def _on_the_clocks_of(
-    name: str, arrivals: Sequence[Arrivals], hours: Mapping[str, Sequence[Week] | None]
-) -> dict[str, Any]:
+def _on_the_clocks_of(name: str, arrivals: Sequence[Arrivals], hours: Mapping[str, Hours]) -> dict[str, Any]:
     try:
         where = zone(name)
     except UnknownZone as error:
         return {"timeZone": name, "error": str(error)}
-    judged = {which: _outside(arrivals, weeks, where) for which, weeks in hours.items() if weeks is not None}
+    judged = {
+        which: _outside(arrivals, one.weeks, where)
+        for which, one in hours.items()
+        if one.weeks is not None and name in one.zones
+    }
     return {"timeZone": name, **judged}
 
 

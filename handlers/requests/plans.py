@@ -31,7 +31,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What stands now. `status` is `done`, or `failed` when a part stands and `error` says which.
+    """What stands now. `error` says why `status` is not `done`.
+
+    `done`: all of it. `failed`: a part of it stands. `conflict`: others were faster each time and
+    nothing of it stands; `before` and `after` are what they made of it.
 
     `look`: what to ask Genesys for afterwards, so that the clean topics show it (the look-here's `what`).
     `publish`: further records, such as Genesys's answer as a delivery for `genesys.raw`.

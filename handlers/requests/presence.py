@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from handlers.requests.words import Fields, Part, Problem, Request
+from handlers.requests.words import Fields, Id, Part, Problem, Request
 
 LONGEST_MESSAGE = 250
 MOST_OVERRIDES = 100
-ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}")
-
-
-def _id(value: str) -> str:
-    if not ID.fullmatch(value):
-        raise ValueError(f"{value[:80]!r} is not an id", "the id as Genesys shows it: letters, digits, . _ ~ -")
-    return value
 
 
 def _text(value: object) -> object:
@@ -26,8 +18,7 @@ def _text(value: object) -> object:
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Id = Annotated[str, AfterValidator(_id)]
-Word = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=100)]
+Word = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=100, examples=["Available"])]
 
 
 class SkillOverride(Part):
@@ -53,7 +44,7 @@ class PresenceRequest(Request):
     """What others read beside it; empty takes it away, not said leaves it."""
     skill_overrides: tuple[SkillOverride, ...] = Field(default=(), max_length=MOST_OVERRIDES)
     """Set after the presence, one after the other."""
-    agent_time_zone: str | None = Field(default=None, max_length=100)
+    agent_time_zone: str | None = Field(default=None, max_length=100, examples=["America/New_York"])
     """The agent's zone (IANA), by whose clocks operating hours are judged; unknown: UTC. Not said: that of his
     management unit."""
     stream_id: Id | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationError
 
-from handlers.requests.words import Fields, InvalidRequest, Part, Problem, Request, place
+from handlers.requests.words import Fields, Id, InvalidRequest, Part, Problem, Request, problem_of
 
 MOST_SKILLS = 50
 MOST_WRAP_UP_CODES = 20
@@ -17,8 +17,7 @@ LONGEST_NAME = 100
 """The limits that the guide's schema sets for a profile (G3, step 1)."""
 MOST_USERS = 100
 
-Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$")]
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, examples=[85])]
 CONTENT = ("name", "skillAssignments", "wrapUpCodes", "overflowRoutingTargets", "utilizationPercent")
 """What a profile is made of, in the order in which people read it."""
 
@@ -62,7 +61,7 @@ class OverflowTarget(Part):
 
     target: Target
     """Which one."""
-    overflow_type: str = Field(min_length=1, max_length=50)
+    overflow_type: str = Field(min_length=1, max_length=50, examples=["QUEUE"])
     """`QUEUE`, as the guide has it: the target is then looked up."""
 
 
@@ -105,7 +104,9 @@ class ProfileRequest(Request):
     """Guide dialect; 10 at most."""
     utilization_percent: Percent | None = None
     """With `userIds`: of what the organisation lets an agent handle at once, on each medium."""
-    maximum_capacities: Mapping[str, Annotated[int, Field(ge=0, le=100)]] | None = None
+    maximum_capacities: Mapping[str, Annotated[int, Field(ge=0, le=100)]] | None = Field(
+        default=None, examples=[{"email": 2}]
+    )
     """With `userIds`: conversations at once by medium (`call`, `email`, …), instead of a percentage."""
 
     def subject(self) -> str:
@@ -139,13 +140,10 @@ def check_whole(profile: Fields) -> None:
     try:
         WholeProfile.model_validate({name: profile[name] for name in CONTENT if name in profile})
     except ValidationError as error:
+        found = (problem_of(WholeProfile, one) for one in error.errors())
         problems = [
-            Problem(
-                place(one["loc"]),
-                f"the profile as it would be: {one['msg']}",
-                "say it in the request" if one["type"] == "missing" else "mend it in the request",
-            )
-            for one in error.errors()
+            Problem(one.place, f"the profile as it would be: {one.message}", f"say it in the request: {one.remedy}")
+            for one in found
         ]
         raise InvalidRequest(problems) from error
 

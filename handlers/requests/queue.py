@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from handlers.requests.rules import Id, Rule, review_rules
-from handlers.requests.words import Fields, Problem, Request
+from handlers.requests.rules import Rule, review_rules
+from handlers.requests.words import Fields, Id, Problem, Request
 
 MOST_SKILLS = 50
 LOCAL = ("127.0.0.1", "::1", "localhost")
 CHANGES = ("skillIds", "slaPercent", "slaTarget", "routingRules", "wrapUpPolicy", "webhookUrl")
+A_RULE = {"type": "default", "routingStrategy": {"type": "longest-idle"}}
 Policy = Literal[
     "required", "optional", "MANDATORY", "OPTIONAL", "MANDATORY_TIMEOUT", "MANDATORY_FORCED_TIMEOUT", "AGENT_REQUESTED"
 ]
@@ -29,17 +30,17 @@ class QueueRequest(Request):
     skill_ids: Annotated[tuple[Id, ...], Field(max_length=MOST_SKILLS)] | None = None
     """What an agent must be able to do. Without `routingRules` the guide's two rules are made for them
     (guide dialect); in both dialects members without them are named."""
-    sla_percent: Annotated[int | float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
+    sla_percent: Annotated[int | float, Field(gt=0, le=100, allow_inf_nan=False, examples=[80])] | None = None
     """The share of contacts to be answered in time, 0 to 100."""
-    sla_target: Annotated[int, Field(ge=1, le=604_800)] | None = None
+    sla_target: Annotated[int, Field(ge=1, le=604_800, examples=[60])] | None = None
     """In time is within so many seconds."""
-    routing_rules: tuple[Rule, ...] | None = None
+    routing_rules: tuple[Rule, ...] | None = Field(default=None, examples=[[A_RULE]])
     """The whole new list, in the form of the dialect."""
     wrap_up_policy: Policy | None = None
     """`required` where rules are made from `skillIds`, as the guide has it. In capitals: the official API's prompts."""
     queue_type: Literal["email", "voice", "message", "chat", "callback"] | None = None
     """Official API: the medium whose target is meant (email when not said)."""
-    webhook_url: Annotated[str, Field(max_length=2000)] | None = None
+    webhook_url: Annotated[str, Field(max_length=2000, examples=["https://gateway.example/sync"])] | None = None
     """Who is told of every change of the queue from now on (guide dialect)."""
     on_constraint: Literal["warn", "refuse"] = "warn"
     """What happens when members lack skills, a shift or capacity."""

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from handlers.requests.words import Fields, Part, Problem
+from handlers.requests.words import Fields, Id, Part, Problem
 
-Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$")]
 Operator = Literal[
     "equal",
     "notEqual",

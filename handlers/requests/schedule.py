@@ -18,7 +18,8 @@ from pydantic.alias_generators import to_camel
 
 from handlers.normalise.recurrence import DAYS, clock, wall
 from handlers.normalise.rrule import occurrences
-from handlers.requests.words import Fields, Part, Problem, Request
+from handlers.requests.remedies import would_do
+from handlers.requests.words import Fields, Id, Part, Problem, Request
 from processor.errors import PoisonError
 from processor.timezones import zone
 
@@ -32,7 +33,6 @@ ABOUT_THE_SCHEDULE = ("name", "description", "timezoneId", "scheduleEntries", "h
 """The fields that are written; the others say where, and how the change is judged."""
 LOOKED_AHEAD = timedelta(days=366)
 UTC_ZONE = zone("UTC")
-_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}")
 _CLOCK = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?", re.ASCII)
 
 
@@ -40,12 +40,6 @@ def shown_clock(value: timedelta) -> str:
     """As the guide writes a time of day: `08:00:00.000`."""
     seconds, left = divmod(value, timedelta(seconds=1))
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{left // timedelta(milliseconds=1):03}"
-
-
-def _identifier(value: str) -> str:
-    if not _ID.fullmatch(value):
-        raise ValueError(f"{value[:80]!r} is not an id", "the id as Genesys shows it")
-    return value
 
 
 def _something(value: object) -> object:
@@ -77,7 +71,7 @@ def _zone_name(value: str) -> str:
         return zone(value, "timezoneId").key
     except PoisonError as error:
         message, _, remedy = str(error).partition("; ")
-        raise ValueError(message, remedy) from error
+        raise ValueError(message, remedy or "America/New_York") from error
 
 
 def _local_time(value: object) -> object:
@@ -96,12 +90,12 @@ def _local_time(value: object) -> object:
     return moment.isoformat(timespec="milliseconds")
 
 
-Id = Annotated[str, AfterValidator(_identifier)]
-TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
-DayOfWeek = Annotated[str, AfterValidator(_day_of_week)]
-ZoneName = Annotated[str, AfterValidator(_zone_name)]
-LocalTime = Annotated[str, BeforeValidator(_local_time)]
-Hours = Annotated[float, Field(ge=0, le=168)]
+TimeOfDay = Annotated[str, BeforeValidator(_time_of_day), Field(examples=["09:00:00.000"])]
+DayOfWeek = Annotated[str, AfterValidator(_day_of_week), Field(examples=["monday"])]
+ZoneName = Annotated[str, AfterValidator(_zone_name), Field(examples=["America/New_York"])]
+LocalTime = Annotated[str, BeforeValidator(_local_time), Field(examples=["2026-01-05T09:00:00.000"])]
+Hours = Annotated[float, Field(ge=0, le=168, examples=[40])]
+A_RULE = "FREQ=WEEKLY;INTERVAL=1;BYDAY=MO,TU,WE,TH,FR"
 
 
 class WeeklyEntry(Part):
@@ -111,7 +105,7 @@ class WeeklyEntry(Part):
     """Names of days of the week, in English, in any case."""
     start_time: TimeOfDay
     """`09:00`, `09:00:00` or `09:00:00.000`."""
-    end_time: TimeOfDay
+    end_time: Annotated[TimeOfDay, Field(examples=["17:00:00.000"])]
     """Later on the same day."""
 
 
@@ -132,9 +126,9 @@ class ScheduleRequest(Request):
     """Guide: ids of the holidays on which the schedule does not hold; they replace those that are there."""
     start: LocalTime | None = None
     """Official API: the first opening, on the clocks of the schedule's groups, without a zone."""
-    end: LocalTime | None = None
+    end: Annotated[LocalTime, Field(examples=["2026-01-05T17:00:00.000"])] | None = None
     """Official API: the end of the first opening."""
-    rrule: str | None = None
+    rrule: str | None = Field(default=None, examples=[A_RULE])
     """Official API: how the opening recurs (RFC 5545); empty: once. What is not said stays as it is there."""
     name: str | None = Field(default=None, min_length=1, max_length=256)
     """A new name."""
@@ -196,7 +190,7 @@ def _form(said: Fields) -> Iterator[Problem]:
     else:
         for name in NEEDED["weekly" if weekly else "recurring"]:
             if said.get(name) is None:
-                yield Problem(name, "Field required", "say it")
+                yield Problem(name, "Field required", would_do(ScheduleRequest, [name]))
 
 
 def _entries(written: object, field: str) -> Iterator[Problem]:
@@ -253,7 +247,7 @@ def _recurrence(said: Fields) -> Iterator[Problem]:
     try:
         begins = occurrences(rule, start, start, start + LOOKED_AHEAD, UTC_ZONE)
     except PoisonError as error:
-        yield Problem("rrule", str(error), "for instance FREQ=WEEKLY;INTERVAL=1;BYDAY=MO,TU,WE,TH,FR")
+        yield Problem("rrule", str(error), f"for instance {A_RULE}")
         return
     if not begins:
         yield Problem("rrule", f"never happens in the year after {start}", "another rule, or another start")

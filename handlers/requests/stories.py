@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from handlers.events import Outcome, Requested
 from handlers.requests.ends import STARTED
 from handlers.requests.plans import Plan, Result, Story
-from handlers.requests.words import InvalidRequest, Problem
+from handlers.requests.words import ELSEWHERE, InvalidRequest, Problem
 from processor.clients.genesys.jobs import Found
-from processor.errors import ConflictError, NotValid, PoisonError, ProcessorError, RefusedError, UnknownEnd
+from processor.errors import ConflictError, NotValid, PoisonError, ProcessorError, UnknownEnd
 
 UNREADABLE = "request"
 """The `kind` of the outcome of what is no request of ours: a stranger's words name no metric."""
@@ -45,9 +45,9 @@ def turned_down(story: Story, plan: Plan | None, error: ProcessorError, latency_
     if isinstance(error, UnknownEnd):
         return replace(story, status="unknown", after={})
     if isinstance(error, ConflictError):
-        there = _there(error.found)
+        met = there(error.found)
         story = replace(story, conflict_retries=error.retries)
-        return replace(story, status="conflict", before=there or before, after=there or before)
+        return replace(story, status="conflict", before=met or before, after=met or before)
     return replace(story, status="refused")
 
 
@@ -69,19 +69,23 @@ def _text(error: ProcessorError) -> str:
 
 
 def problems_of(error: Exception) -> Mapping[str, Any]:
-    """Of a request that is not valid: all that is wrong, each with its place and what would do."""
+    """Of a request that is not valid: all that is wrong, each with its place and what would do; else nothing."""
+    problems = tuple(_problems(error))
+    return {"problems": [asdict(problem) for problem in problems]} if problems else {}
+
+
+def _problems(error: Exception) -> Iterable[Problem]:
+    if isinstance(error, InvalidRequest):
+        return error.problems
     if isinstance(error, NotValid):
-        places = error.places or (("", str(error)),)
-        return {"problems": [{"place": place, "message": message, "remedy": ""} for place, message in places]}
-    if isinstance(error, RefusedError):
-        return {}
-    problems = error.problems if isinstance(error, InvalidRequest) else ()
-    if isinstance(error, PoisonError) and not problems:
-        problems = (Problem(error.field or "", str(error)),)
-    return {"problems": [{"place": p.place, "message": p.message, "remedy": p.remedy} for p in problems]}
+        remedy = error.remedy or "what Genesys says there"
+        return [Problem(place, message, remedy) for place, message in error.places or (("", str(error)),)]
+    if isinstance(error, PoisonError):
+        return [Problem(error.field or "", str(error), ELSEWHERE)]
+    return ()
 
 
-def _there(found: object) -> Mapping[str, Any]:
+def there(found: object) -> Mapping[str, Any]:
     """What a conflict met: in the request's own words where the rules said it so, else who was there."""
     if isinstance(found, Found):
         return {"version": found.guard, "modifiedBy": found.by}

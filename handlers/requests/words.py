@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from handlers.requests.remedies import meant, would_do
 from processor.errors import PoisonError
 
 Fields = Mapping[str, Any]
+ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}")
+AN_ID = "6fd315c1-d913-55ca-8471-3a99aba1cfb0"
+
+
+def _identifier(value: str) -> str:
+    if not ID.fullmatch(value):
+        raise ValueError(f"{value[:80]!r} is not an id", f"the id as Genesys shows it, such as {AN_ID}")
+    return value
+
+
+Id = Annotated[
+    str, AfterValidator(_identifier), Field(examples=[AN_ID], json_schema_extra={"pattern": f"^{ID.pattern}$"})
+]
+"""Of a thing in Genesys: it becomes a part of addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`place` as in the file (`scheduleEntries[1].startTime`); `remedy` names a value that would do."""
+    """`place` as in the file (`scheduleEntries[1].startTime`); `remedy` names a value or form that would do."""
 
     place: str
     message: str
-    remedy: str = ""
+    remedy: str
 
     def __str__(self) -> str:
         """One line."""
         said = f"{self.place}: {self.message}" if self.place else self.message
-        return f"{said} ({self.remedy})" if self.remedy else said
+        return f"{said} ({self.remedy})"
 
 
 class InvalidRequest(PoisonError):
@@ -66,7 +82,7 @@ class Part(BaseModel):
         try:
             part, problems = cls.model_validate(fields), []
         except ValidationError as error:
-            part, problems = None, [_problem(one) for one in error.errors()]
+            part, problems = None, [problem_of(cls, one) for one in error.errors()]
         known = {problem.place for problem in problems}
         problems += [problem for problem in cls.review(fields) if problem.place not in known]
         if problems or part is None:
@@ -99,18 +115,26 @@ def place(location: Iterable[int | str]) -> str:
     return said
 
 
-REMEDIES: Mapping[str, str] = {
-    "missing": "say it",
-    "extra_forbidden": "leave it out; docs/requests.md has the fields of this kind",
-}
+ELSEWHERE = "docs/requests.md has the fields of this kind"
+NOT_PYDANTICS = (
+    (re.compile(r"^Value error, "), ""),
+    (re.compile(r"a valid dictionary( or instance of \w+)?|a valid mapping"), "names and values"),
+    (re.compile(r"valid tuple|Tuple"), "list"),
+)
+"""Its words for what a file has."""
 
 
-def _problem(error: ErrorDetails) -> Problem:
-    remedy = REMEDIES.get(error["type"], "")
-    message = error["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+def problem_of(model: type[BaseModel], error: ErrorDetails) -> Problem:
+    """In words for the writer of a file; a validator of ours has its own: `ValueError(message, remedy)`."""
     told = (error.get("ctx") or {}).get("error")
     if isinstance(told, ValueError) and len(told.args) == 2:
-        message, remedy = str(told.args[0]), str(told.args[1])  # a validator of ours: ValueError(message, remedy)
-    elif error["type"] not in REMEDIES and not isinstance(error["input"], dict | list):
+        return Problem(place(error["loc"]), str(told.args[0]), str(told.args[1]))
+    message = error["msg"]
+    for theirs, ours in NOT_PYDANTICS:
+        message = theirs.sub(ours, message)
+    if error["type"] == "extra_forbidden":
+        near = meant(model, error["loc"])
+        return Problem(place(error["loc"]), message, f"{f'{near}, or ' if near else ''}leave it out; {ELSEWHERE}")
+    if error["type"] != "missing" and not isinstance(error["input"], dict | list):
         message = f"{message}, not {error['input']!r}"[:300]
-    return Problem(place(error["loc"]), message, remedy)
+    return Problem(place(error["loc"]), message, would_do(model, error["loc"]) or ELSEWHERE)

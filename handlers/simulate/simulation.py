@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from handlers.requests.rules import Id, Rule, construct, review_rules
-from handlers.requests.words import Fields, Part, Problem
+from handlers.requests.rules import Rule, construct, review_rules
+from handlers.requests.words import AN_ID, Fields, Id, Part, Problem
 from handlers.simulate.routing import Agent
 
 MOST_CONTACTS = 1_000_000
@@ -51,9 +51,9 @@ class Simulation(Part):
     """A simulation file."""
 
     queue: Queue
-    emails: Emails = ()
+    emails: Annotated[Emails, Field(examples=[{"count": 100, "fields": {"priority": {"high": 0.1, "low": 0.9}}}])]
     """The contacts, of whatever medium; only their `priority` and the fields that rules name matter."""
-    agents: Mapping[str, Staff]
+    agents: Mapping[str, Staff] = Field(examples=[{"agent-1": {"skills": [AN_ID], "maxCapacity": 5}}])
     seed: int = 1
     """For what is left to chance: drawn contacts, and the strategy `random`."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from handlers import events
+from handlers.events import Requested
 from processor.app.asyncapi_words import (
     CHAIN,
     CLEAN_HEADERS,
@@ -21,6 +22,7 @@ from processor.app.asyncapi_words import (
     TYPES_IN_RAW,
     WRITERS_OUTSIDE,
 )
+from processor.app.requestkinds import request_kinds
 from processor.app.topics import TOPICS
 from processor.event import META, Event
 from processor.eventlog import Topic
@@ -38,11 +40,13 @@ EVENTS: Mapping[str, type[Event]] = {
         events.CampaignUpdated,
         events.ProfileUpdated,
         events.ExportCursor,
+        events.PoolUpdated,
         events.Lookup,
         events.Fate,
         events.Decision,
         events.Outcome,
         events.FreezeRequested,
+        events.Begun,
     )
 }
 """By topic: the model of its records' values."""
@@ -75,7 +79,10 @@ def document(partitions: int = 12) -> Json:
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": {name: _operation(name, topic) for name, topic in zip(channels, TOPICS, strict=True)},
-        "components": {"messages": {_name(topic): _message(topic) for topic in TOPICS}, "schemas": _schemas()},
+        "components": {
+            "messages": {_name(topic): _message(topic) for topic in TOPICS} | _request_messages(),
+            "schemas": dict(sorted({**_schemas(), **_request_schemas()}.items())),
+        },
     }
 
 
@@ -87,10 +94,11 @@ def _channel(topic: Topic, partitions: int) -> Json:
     configuration: Json = {"cleanup.policy": ["compact" if topic.compact else "delete"]}
     if topic.retention:
         configuration["retention.ms"] = int(topic.retention.total_seconds() * 1000)
+    messages = [_name(topic), *(_request_messages() if topic.name == Requested.topic else ())]
     return {
         "address": topic.name,
         "description": DESCRIPTIONS[topic.name],
-        "messages": {_name(topic): {"$ref": f"#/components/messages/{_name(topic)}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "bindings": {
             "kafka": {"topic": topic.name, "partitions": partitions, "topicConfiguration": configuration},
         },
@@ -128,6 +136,33 @@ def _message(topic: Topic) -> Json:
         else {"description": TYPES_IN_RAW if topic.name == "genesys.raw" else "The value of the record it came from."}
     )
     return message
+
+
+def _request_messages() -> Json:
+    """One for each kind that other programs may write. They need no headers: what is missing is found."""
+    properties = {name: {"type": "string", "description": CLEAN_HEADERS[name]} for name in ("ce_id", "ce_time")}
+    return {
+        f"request.{kind}": {
+            "name": Requested.type,
+            "title": kind,
+            "contentType": "application/json",
+            "headers": {"type": "object", "properties": properties},
+            "bindings": {"kafka": {"key": {"type": "string", "description": KEYS[Requested.topic]}}},
+            "payload": {"$ref": f"#/components/schemas/{name}"},
+        }
+        for kind, name in request_kinds().names.items()
+    }
+
+
+def _request_schemas() -> Json:
+    """The fields of each kind, and `kind` beside them."""
+    kinds = request_kinds()
+    schemas = {name: _plain(schema) for name, schema in kinds.schemas.items()}
+    for kind, name in kinds.names.items():
+        schema = schemas[name]
+        schema["properties"] = {"kind": {"const": kind}, **schema["properties"]}
+        schema["required"] = ["kind", *schema.get("required", ())]
+    return schemas
 
 
 def _schemas() -> Json:

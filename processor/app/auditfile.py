@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -116,6 +116,16 @@ def find_line(path: Path, request_id: str) -> dict[str, Any] | None:
             if request_id.encode() in raw and (line := _parsed(raw)).get("requestId") == request_id:
                 found = line if found is None or line.get("status") != "started" else found
     return found
+
+
+def lines_of_its_own(path: Path, subject: str) -> Iterator[dict[str, Any]]:
+    """The outcomes about a subject that no log has (`request --now`), in the order of the file."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for raw in file:
+            if subject.encode() in raw and (line := _parsed(raw)).get("subject") == subject and "record" not in line:
+                yield line
 
 
 def _last_lines(path: Path) -> list[dict[str, Any]]:

@@ -6,17 +6,16 @@ What the adjustments would have done to the volume nobody knows: each hour is ju
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from handlers.brake import brakes
-from handlers.decide import know
-from handlers.events import Decision, FreezeRequested, QueueUpdated, VolumeUpdated
-from handlers.feedback import Feedback
-from handlers.policy import Mode, remember
+import handlers
+from handlers.events import Decision, QueueUpdated, VolumeUpdated
+from handlers.policy import Mode
 from processor.app.log import open_log
 from processor.app.policy import policy
 from processor.errors import PoisonError
@@ -24,7 +23,7 @@ from processor.event import Event
 from processor.eventlog import EventLog, Message, Record
 from processor.settings import Settings
 from processor.shapes import renewed
-from processor.table import Table, last
+from processor.table import Table
 
 
 class Blank:
@@ -57,18 +56,8 @@ async def replay(
     settings: Settings, queues: Mapping[str, QueueUpdated], volumes: Iterable[VolumeUpdated]
 ) -> list[Decision]:
     """As `act` would decide; a queue whose settings are not known is decided about never."""
-    told = policy(settings)
-    mind = Feedback(
-        windows=Table(VolumeUpdated, fold=remember),
-        queues=Table(QueueUpdated, fold=know),
-        freezes=Table(FreezeRequested, fold=brakes),
-        decisions=Table(Decision, fold=last),
-        mode=Mode.ACT,
-        rule=told.rule,
-        selection=told.selection,
-        pools=told.pools,
-    )
-    tables: tuple[Table[Any, Any], ...] = (mind.windows, mind.queues, mind.freezes, mind.decisions)
+    mind = handlers.judge(replace(policy(settings), mode=Mode.ACT))
+    tables: tuple[Table[Any, Any], ...] = (mind.windows, mind.queues, mind.freezes, mind.decisions, mind.held)
     blank: Any = Blank()
     for table in tables:
         await table.load(blank, 0)

@@ -36,16 +36,42 @@ def _headers(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
 
 def _schemas(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     before, after = old["components"]["schemas"], new["components"]["schemas"]
+    taken = _taken(old)
     for name, schema in before.items():
         if name not in after:
             yield f"{name} is gone"
         else:
-            yield from _schema(name, schema, after[name])
+            yield from _schema(name, schema, after[name], taken=name in taken)
 
 
-def _schema(place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def _taken(document: Mapping[str, Any]) -> set[str]:
+    """Schemas of what others write and we read: there a wider word breaks nothing, and a narrower one does."""
+    asked = [one["channel"]["$ref"] for one in document["operations"].values() if one["action"] == "receive"]
+    messages = [ref for one in asked for ref in _references(document["channels"][one.rpartition("/")[2]]["messages"])]
+    left = [ref for one in messages for ref in _references(document["components"]["messages"][one]["payload"])]
+    found: set[str] = set()
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += _references(document["components"]["schemas"][name])
+    return found
+
+
+def _references(node: Any) -> list[str]:
+    """The last step of each reference in there."""
+    if isinstance(node, list):
+        return [name for one in node for name in _references(one)]
+    if not isinstance(node, dict):
+        return []
+    own = [str(node["$ref"]).rpartition("/")[2]] if isinstance(node.get("$ref"), str) else []
+    return own + [name for one in node.values() for name in _references(one)]
+
+
+def _schema(place: str, old: Mapping[str, Any], new: Mapping[str, Any], *, taken: bool) -> Iterator[str]:
     before, after = _kinds(old), _kinds(new)
-    if before and not (after and after <= before):
+    kept = (not after or (before and before <= after)) if taken else (not before or (after and after <= before))
+    if not kept:
         yield f"{place}: was {_shown(old)}, is {_shown(new)}"
         return
     gone = set(old.get("properties", {})) - set(new.get("properties", {}))
@@ -54,10 +80,10 @@ def _schema(place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
     yield from (f"{place}.{field} is required now: old records may lack it" for field in sorted(added))
     for field, schema in old.get("properties", {}).items():
         if field in new.get("properties", {}):
-            yield from _schema(f"{place}.{field}", schema, new["properties"][field])
+            yield from _schema(f"{place}.{field}", schema, new["properties"][field], taken=taken)
     for part in ("items", "additionalProperties"):
         if isinstance(old.get(part), dict) and isinstance(new.get(part), dict):
-            yield from _schema(f"{place}[]", old[part], new[part])
+            yield from _schema(f"{place}[]", old[part], new[part], taken=taken)
     if "enum" in old:
         yield from (f"{place}: {value} is gone" for value in old["enum"] if value not in new.get("enum", [value]))
 

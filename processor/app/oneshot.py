@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ import tenacity
 
 import handlers
 from handlers.door import CONFIGURE, NOT_CONFIGURED, Door
-from handlers.events import Outcome, Requested
+from handlers.events import Begun, Outcome, Requested
 from handlers.requests.brake import BrakeRequest
 from handlers.requests.ends import STARTED
 from handlers.requests.kinds import read
@@ -26,10 +26,11 @@ PATIENCE = timedelta(minutes=2)
 
 
 class Unanswered(RetryableError):
-    """Genesys gave no answer that decides it. `outcome` tells so, for the audit trail."""
+    """Genesys gave no answer that decides it, but this `error`. `outcome` tells so, for the audit trail."""
 
     def __init__(self, error: RetryableError, outcome: Outcome) -> None:
         super().__init__(str(error), error.retry_after)
+        self.error = error
         self.outcome = outcome
 
 
@@ -38,6 +39,11 @@ class _Memory:
 
     def __init__(self) -> None:
         self.known: dict[str, str] = {}
+        self.begun: dict[str, Mapping[str, Any]] = {}
+
+    def before(self, subject: str, request_id: str) -> Mapping[str, Any] | None:
+        del subject
+        return self.begun.get(request_id)
 
     def status(self, subject: str, request_id: str) -> str | None:
         del subject
@@ -103,6 +109,8 @@ class OneShot:
         async with aclosing(self._door(asked)) as steps:
             async for batch in steps:
                 for event in batch:
+                    if isinstance(event, Begun):
+                        self._memory.begun[asked.id] = event.before
                     if isinstance(event, Outcome):
                         last = event
                         self._memory.known[asked.id] = event.status
@@ -112,7 +120,7 @@ class OneShot:
         return last
 
     def _failed(self, asked: Requested, request: Request, error: RetryableError, begun: datetime) -> Outcome:
-        before = self._door.first_seen.pop(asked.id, None)
+        before = self._memory.begun.get(asked.id)
         took = (self._now() - begun).total_seconds() * 1000
         story = unanswered(Story(asked.id, begun, ""), error, before, took)
         told = self._door.outcome(asked, request, story)

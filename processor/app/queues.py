@@ -10,7 +10,7 @@ from typing import Any
 
 from handlers.brake import Brakes, brakes
 from handlers.decide import Memory
-from handlers.events import Decision, FreezeRequested, QueueUpdated
+from handlers.events import Decision, FreezeRequested, PoolUpdated, QueueUpdated
 from processor.event import instant
 from processor.eventlog import EventLog
 from processor.table import Table, last
@@ -25,11 +25,12 @@ class Queues:
         self._queues: Table[QueueUpdated, QueueUpdated] = Table(QueueUpdated, fold=last)
         self._decisions: Table[Decision, Decision] = Table(Decision, fold=last)
         self._freezes: Table[FreezeRequested, Brakes] = Table(FreezeRequested, fold=brakes)
+        self._pools: Table[PoolUpdated, PoolUpdated] = Table(PoolUpdated, fold=last)
         self._loaded = False
 
     async def _refresh(self) -> None:
         for partition in range(self._log.partitions):
-            for table in (self._queues, self._decisions, self._freezes):
+            for table in (self._queues, self._decisions, self._freezes, self._pools):
                 if self._loaded:
                     await table.catch_up(self._log, partition)
                 else:
@@ -64,6 +65,7 @@ class Queues:
                 medium: standing.model_dump(by_alias=True, mode="json")
                 for medium, standing in (decision.standing if decision else {}).items()
             },
+            "joinedByLoop": list(pool.joined) if (pool := self._pools.get(subject)) else [],
             "frozen": frozen or None,
             "last": {
                 "action": decision.action,

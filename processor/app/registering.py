@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import orjson
@@ -12,7 +13,8 @@ from handlers.policy import Selection
 from processor.app.dataaction import data_action
 from processor.app.eventbridge import Caller, cloudformation, terraform
 from processor.app.farsides import organisation_api
-from processor.app.log import utc_now
+from processor.app.log import open_log, utc_now
+from processor.app.registrations import Registrations
 from processor.clients.genesys.guide.webhooks import (
     Proof,
     Webhooks,
@@ -40,8 +42,11 @@ NO_WAY = (
 )
 
 
-async def register(settings: Settings, workflow: str | None) -> Sequence[Registered]:
-    """Make it so at Genesys. Raises `SettingsError` for what is not set, `RefusedError` where Genesys refuses."""
+async def register(settings: Settings, workflow: str | None, *, anew: bool = False) -> Sequence[Registered]:
+    """Make it so at Genesys. Raises `SettingsError` for what is not set, `RefusedError` where Genesys refuses.
+
+    `anew`: webhooks that the log remembers were removed by hand; only looked at where Genesys lists none.
+    """
     guide = settings.genesys_dialect == "guide"
     if guide and workflow:
         raise SettingsError("--workflow is of the platform dialect: the guides have webhooks")
@@ -50,9 +55,15 @@ async def register(settings: Settings, workflow: str | None) -> Sequence[Registe
     wanted = guide_webhooks(settings) if guide else [trigger(topic, workflow or "") for topic in TRIGGER_TOPICS]
     if not guide:
         receiver_url(settings)  # a trigger whose workflow has nowhere to post to helps nobody
-    async with organisation_api(settings, utc_now) as api:
-        make: Callable[[Mapping[str, Any]], Any] = Webhooks(api).make if guide else Triggers(api).make
-        return [await make(one) for one in wanted]
+    async with organisation_api(settings, utc_now) as api, AsyncExitStack() as stack:
+
+        async def memory() -> Registrations:
+            return Registrations(await stack.enter_async_context(open_log(settings)), utc_now)
+
+        if guide:
+            webhooks = Webhooks(api, memory)
+            return [await webhooks.make(one, anew=anew) for one in wanted]
+        return [await Triggers(api).make(one) for one in wanted]
 
 
 def described(settings: Settings, form: str, workflow: str | None) -> str:

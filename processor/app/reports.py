@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import handlers
 from handlers.events import Outcome
 from handlers.reports import campaigns, presence, profiles, queues, schedules
+from processor.app.auditfile import lines_of_its_own
 from processor.app.farsides import far_sides
 from processor.app.kafka import is_kafka
 from processor.app.log import log_file, open_log, utc_now
@@ -36,16 +37,36 @@ class Question:
 class Sources:
     """Where a report finds things."""
 
-    jobs: Jobs
+    far: handlers.FarSides
     policy: handlers.Policy
     settings: Settings
     now: Callable[[], datetime]
 
+    @property
+    def jobs(self) -> Jobs:
+        """Genesys. Raises `SettingsError` where it is not configured: some reports do without."""
+        if self.far.jobs is None:
+            raise SettingsError("nobody to ask: set PROCESSOR_GENESYS_CLIENT_ID and PROCESSOR_GENESYS_CLIENT_SECRET")
+        return self.far.jobs
+
     async def outcomes(self, subject: str, kind: str, days: int) -> list[Outcome]:
-        """How the requests of a kind about a subject ended in these days, the oldest first; none without a log."""
+        """How the requests of a kind about a subject ended in these days, the oldest first.
+
+        From the log, if there is one, and from the audit file, if there is one, what was done without a log.
+        """
+        since = self.now() - timedelta(days=days)
+        found = [*await self._logged(subject, kind, since, days), *self._filed(subject, kind, since)]
+        return sorted(found, key=lambda one: one.time)
+
+    def _filed(self, subject: str, kind: str, since: datetime) -> Iterator[Outcome]:
+        if self.settings.audit_file:
+            for line in lines_of_its_own(self.settings.audit_file, subject):
+                if line.get("kind") == kind and (one := Outcome.model_validate(line)).time >= since:
+                    yield one
+
+    async def _logged(self, subject: str, kind: str, since: datetime, days: int) -> list[Outcome]:
         if not is_kafka(self.settings) and not log_file(self.settings).exists():
             return []
-        since = self.now() - timedelta(days=days)
 
         def collect(known: list[Outcome] | None, event: Outcome) -> list[Outcome] | None:
             known = [] if known is None else known
@@ -63,11 +84,9 @@ Report = Callable[[Sources, Question], Awaitable[Mapping[str, Any]]]
 
 
 async def report(settings: Settings, kind: str, question: Question) -> Mapping[str, Any]:
-    """The answer as JSON values. Raises as the far side does, `SettingsError` without one."""
+    """The answer as JSON values. Raises as the far side does, `SettingsError` where one is needed and not there."""
     async with far_sides(settings, Metrics.build(), utc_now) as far:
-        if far.jobs is None:
-            raise SettingsError("nobody to ask: set PROCESSOR_GENESYS_CLIENT_ID and PROCESSOR_GENESYS_CLIENT_SECRET")
-        return await REPORTS[kind](Sources(far.jobs, policy(settings), settings, utc_now), question)
+        return await REPORTS[kind](Sources(far, policy(settings), settings, utc_now), question)
 
 
 async def _schedule(sources: Sources, question: Question) -> Mapping[str, Any]:

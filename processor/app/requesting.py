@@ -15,7 +15,7 @@ from handlers.door import CONFIGURE, NOT_CONFIGURED
 from handlers.events import Outcome
 from handlers.requests.brake import BrakeRequest
 from handlers.requests.plans import Plan
-from handlers.requests.stories import problems_of
+from handlers.requests.stories import problems_of, there
 from handlers.requests.words import Request
 from processor.app.auditfile import AuditFile, find_line
 from processor.app.farsides import far_sides
@@ -69,6 +69,8 @@ class Planned:
         if self.plan is None:
             remedy = getattr(self.error, "remedy", None)
             told |= {"would": "be refused", "error": str(self.error), **({"remedy": remedy} if remedy else {})}
+            if isinstance(self.error, ConflictError) and (found := there(self.error.found)):
+                told["there"] = _plain(found)
             return {**told, **(problems_of(self.error) if self.error else {})}
         told["would"] = "change" if self.plan.calls else "change nothing: it is so already"
         told["changes"] = dict(_changes(self.plan.before, self.plan.after))
@@ -128,7 +130,7 @@ class Requesting:
         if found is None and (with_log or self._has_log()):
             found = await state(await self.log(), request_id)
         if found is None:
-            raise RefusedError(
+            raise NotValid(
                 f"no request {request_id} is known",
                 "its id stands in what `request` printed, in genesys.outcomes and in the AUDIT_FILE",
             )
@@ -176,7 +178,7 @@ class Requesting:
             except Unanswered as unanswered:
                 yield as_line(unanswered.outcome)
                 self.say(f"{len(requests) - number} of {len(requests)} requests were not carried out")
-                raise
+                raise unanswered.error from None
             yield as_line(outcome)
 
     async def hand_in(self, requests: Sequence[Request], *, wait: bool) -> AsyncIterator[dict[str, Any]]:

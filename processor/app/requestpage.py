@@ -25,14 +25,15 @@ per id, and ends in one record in `genesys.outcomes` (and one line in the `AUDIT
 | `POST /requests/<kind>` | handed in; 422 names every problem; `Idempotency-Key` is the id | 202 `{"id"}` |
 | `GET /requests/<id>` | | `pending`, then how it ended |
 
-Exit codes: 0 done (or handed in) · 1 failed or unknown · 2 usage or settings · 3 not valid · 4 conflict · 5 refused ·
-6 Genesys unreachable; of several requests the highest.
+Exit codes: 0 done (or handed in) · 1 failed or unknown · 2 usage or settings · 3 not valid, or about what is not
+there · 4 conflict · 5 refused: not permitted, or against a rule · 6 Genesys unreachable; of several requests the
+highest.
 
 | status | what it means | `--undo` |
 |---|---|---|
 | `done` | it is so now; `before` and `after` are equal when it was so already | yes |
 | `failed` | a part stands, it is a dead letter, or (`--now`) Genesys did not answer: `error` says which | what stands |
-| `refused` | not valid for us or Genesys (`facts.problems`), not permitted, or against a rule: see `error` | no |
+| `refused` | not valid, or about what is not there (`facts.problems`); not permitted; against a rule (`error`) | no |
 | `conflict` | somebody else changed it; `before` shows what is there | no |
 | `started` | about to create what Genesys cannot create conditionally: after a crash it is looked for first | no |
 | `unknown` | it was tried, and nobody can say whether it is there: a person decides | no |
@@ -40,8 +41,11 @@ Exit codes: 0 done (or handed in) · 1 failed or unknown · 2 usage or settings 
 A record of another program needs no headers: without `ce_id` its id is `request@<partition>-<offset>`; in the wrong
 partition or under another key than its subject it is put into the right one under the same id. `queue-freeze` and
 `queue-resume` are words to the loop, whose decision answers them. Ids are remembered for 26 hours: a repeat within
-them has no second effect and no second outcome. Requests share a budget
-(`PROCESSOR_GENESYS_REQUESTS_PER_MINUTE`) with look-ups; a fifth of it is kept for the loop.
+them has no second effect and no second outcome. A process may die at any moment: the next one finishes what was begun,
+and since what stands there goes into the log before the first call (`genesys.begun`), the outcome's `before` is what
+stood before the first try, and `--undo` gives that back. With `--now` nothing is finished by anybody else. Requests
+share a budget (`PROCESSOR_GENESYS_REQUESTS_PER_MINUTE`) with look-ups; a fifth of it is kept for the loop.
+For programs that write records, [asyncapi.json](asyncapi.json) has the schema of each kind (messages `request.<kind>`).
 
 The kinds below are generated from the models: `genesys-processor request --documentation`.
 """

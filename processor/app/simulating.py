@@ -40,7 +40,7 @@ class Prediction:
 
 
 def predict(path: Path) -> Prediction:
-    """Raises `InvalidRequest` with all that is wrong with the file; `OSError` when it cannot be read."""
+    """Raises `InvalidRequest` with all that is wrong with the file."""
     asked = Simulation.read(_mapping(path))
     rules, agents = asked.rules(), asked.staff()
     return Prediction(as_data(simulate(rules, asked.contacts(), agents, asked.seed), rules, agents))
@@ -48,7 +48,10 @@ def predict(path: Path) -> Prediction:
 
 def _mapping(path: Path) -> Mapping[str, Any]:
     """JSON where it is JSON (YAML would take a minute for a hundred thousand contacts), else YAML."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest([Problem(str(path), f"cannot be read: {error.strerror}", EXAMPLE)]) from error
     try:
         found = orjson.loads(content)
     except orjson.JSONDecodeError:

@@ -15,7 +15,16 @@ from importlib import import_module
 
 from pydantic import ValidationError
 
-from processor.errors import ConflictError, FatalError, PoisonError, ProcessorError, RefusedError, RetryableError
+from processor.clients.replies import Unauthorised
+from processor.errors import (
+    ConflictError,
+    FatalError,
+    NotValid,
+    PoisonError,
+    ProcessorError,
+    RefusedError,
+    RetryableError,
+)
 from processor.settings import SettingsError
 
 COMMANDS = (
@@ -49,8 +58,10 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (SettingsError, 2),
     (PoisonError, 3),
     (ValidationError, 3),
+    (NotValid, 3),
     (ConflictError, 4),
     (RefusedError, 5),
+    (Unauthorised, 5),
     (RetryableError, 6),
     (FatalError, 1),
     (ProcessorError, 1),

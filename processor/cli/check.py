@@ -15,23 +15,14 @@ from processor.app.log import open_log, utc_now
 from processor.app.permissions import rights
 from processor.app.switches import switched_off
 from processor.errors import ProcessorError, RefusedError, RetryableError
-from processor.settings import (
-    PREFIX,
-    CapacityFloor,
-    Destination,
-    LoopRule,
-    ProfileExport,
-    ProfileRule,
-    Settings,
-    load,
-    secret_fields,
-)
+from processor.settings import PREFIX, TABLES, Settings, load, secret_fields
 
 PAGE_HEAD = """# Configuration
 
 Every setting comes from the environment, or from the YAML file that `PROCESSOR_CONFIG` names (names in lower case,
 without the prefix); the environment wins. Lists are separated by commas. Settings marked *secret* may come from a file
-instead: `PROCESSOR_<NAME>_FILE`. An unknown name or a wrong value refuses to start and says which.
+instead: `PROCESSOR_<NAME>_FILE`, in the YAML file `<name>_file`. An unknown name or a wrong value refuses to start
+and says which.
 
 Every far side but those on loopback is reached through the proxy that `HTTPS_PROXY` (or `HTTP_PROXY` for plain
 addresses) names, without it for the hosts in `NO_PROXY`; `PROCESSOR_CA_FILE` adds the authority of one that
@@ -129,42 +120,13 @@ def _shown(value: Any) -> str:
 
 def documentation() -> str:
     """The page of all settings."""
+    names = {PREFIX + name.upper(): name for name in Settings.model_fields}
     lines = [PAGE_HEAD, "| setting | default | what it is for |", "|---|---|---|"]
-    lines += [_row(PREFIX + name.upper(), name, Settings) for name in Settings.model_fields]
-    lines += [
-        "",
-        "## `loop_rule` (in the file)",
-        "",
-        "| name | default | what it is for |",
-        "|---|---|---|",
-        *(_row(name, name, LoopRule) for name in LoopRule.model_fields),
-        "",
-        "## `capacity_floor` (in the file)",
-        "",
-        "| name | default | what it is for |",
-        "|---|---|---|",
-        *(_row(name, name, CapacityFloor) for name in CapacityFloor.model_fields),
-        "",
-        "## `profile_rule` (in the file)",
-        "",
-        "| name | default | what it is for |",
-        "|---|---|---|",
-        *(_row(name, name, ProfileRule) for name in ProfileRule.model_fields),
-        "",
-        "## `profile_export` (in the file)",
-        "",
-        "| name | default | what it is for |",
-        "|---|---|---|",
-        *(_row(name, name, ProfileExport) for name in ProfileExport.model_fields),
-        "",
-        "## `destinations.<name>` (in the file)",
-        "",
-        "| name | default | what it is for |",
-        "|---|---|---|",
-        *(_row(name, name, Destination) for name in Destination.model_fields),
-        "",
-    ]
-    return "\n".join(lines)
+    lines += [_row(shown, name, Settings) for shown, name in names.items()]
+    for place, model in TABLES.items():
+        lines += ["", f"## `{place}` (in the file)", "", "| name | default | what it is for |", "|---|---|---|"]
+        lines += [_row(name, name, model) for name in model.model_fields]
+    return "\n".join([*lines, ""])
 
 
 def _row(shown: str, name: str, model: type[BaseModel]) -> str:
@@ -178,5 +140,5 @@ def _row(shown: str, name: str, model: type[BaseModel]) -> str:
         words = str(default)
     choices = typing.get_args(field.annotation) if typing.get_origin(field.annotation) is typing.Literal else ()
     also = f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
-    secret = " *Secret.*" if model is Settings and name in secret_fields() else ""
+    secret = " *Secret.*" if name in secret_fields(model) else ""
     return f"| `{shown}` | {words} | {' '.join((field.description or '').split())}{also}{secret} |"

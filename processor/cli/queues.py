@@ -36,8 +36,11 @@ async def _list() -> int:
                 if level["serviceLevelSeconds"] is not None
             )
             adjusted = "; ".join(f"{medium} adjusted, step {s['step']}" for medium, s in queue["standing"].items())
+            members = f"{len(queue['joinedByLoop'])} members joined by the loop" if queue["joinedByLoop"] else ""
             frozen = f"frozen by {queue['frozen']['by']} at {queue['frozen']['at']}" if queue["frozen"] else ""
-            print("  ".join(part for part in (queue["queueId"], queue["name"], media, adjusted, frozen) if part))
+            print(
+                "  ".join(part for part in (queue["queueId"], queue["name"], media, adjusted, members, frozen) if part)
+            )
     return 0
 
 

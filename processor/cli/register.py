@@ -28,6 +28,11 @@ def add(subparsers: Any) -> None:
         metavar="ID",
         help="platform: make triggers that start this Architect workflow, which posts to the receiver",
     )
+    parser.add_argument(
+        "--anew",
+        action="store_true",
+        help="guide: those that we have made before were removed by hand (where Genesys lists none, the log tells)",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -36,6 +41,6 @@ def _run(options: argparse.Namespace) -> int:
     if options.form:
         print(described(settings, options.form, options.workflow))
         return 0
-    for one in asyncio.run(register(settings, options.workflow)):
+    for one in asyncio.run(register(settings, options.workflow, anew=options.anew)):
         print(f"{one.deed}: {one.name} ({one.id})")
     return 0

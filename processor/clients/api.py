@@ -7,7 +7,7 @@ Here and in `refusals.py` alone HTTP statuses are read. What callers see:
     other 3xx                  Redirected (FarSideDown): the configured URL is at fault; nobody is followed
     401 (once renewed), 407    Unauthorised (FarSideDown): our credentials are at fault, no record is
     403                        Forbidden (RefusedError); `remedy` names the missing permission
-    404, 410                   NotFound (RefusedError)
+    404, 410                   NotFound (NotValid)
     405                        NotAllowed (RefusedError); MKCALENDAR says so of what exists
     409 / 412                  ConflictError / PreconditionFailed (ConflictError)
     408, 425, 429              RetryableError with `retry_after`

@@ -9,16 +9,18 @@ remembering anything. Entries that are not ours, by their UID, are never touched
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, TypeVar
 
-from icalendar import Calendar, Component, Event, Timezone
+from icalendar import Calendar, Component, Event
 from icalendar.prop import vDDDLists, vRecur
 
+from processor.clients.calendar_zones import time_zone
 from processor.timezones import to_wall, zone
+
+T = TypeVar("T")
 
 DOMAIN = "@genesys-processor"
 PRODUCT = "-//genesys-processor//calendars//EN"
@@ -77,11 +79,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands there. `entry` is None when it cannot be read as an entry of ours any more."""
+    """What stands there. `entry` and `sequence` are None when a person's program left them unreadable."""
 
     uid: str
     entry: Entry | None
-    sequence: int
+    sequence: int | None
     digest: str
     component: Component
     overrides: int
@@ -106,16 +108,30 @@ def canonical(rule: str) -> str:
     return ";".join(f"{name}={named[name]}" for name in sorted(named, key=lambda name: (name != "FREQ", name)))
 
 
-def decide(found: Found | None, wanted: Entry, since: datetime, now: datetime) -> bytes | None:
-    """What to write so that `wanted` stands there; None when it does. A change raises SEQUENCE by one."""
+def decide(
+    found: Found | None, wanted: Entry, since: datetime, now: datetime, *, removed: bool = False
+) -> bytes | None:
+    """What to write so that `wanted` stands there; None when it does. A change raises SEQUENCE by one.
+
+    `removed`: where nothing is there now, a person may have removed it.
+    """
     if found is None:
-        return ics([wanted], now)
+        return ics([wanted], now, _above_any(now) if removed else 0)
+    sequence = _above_any(now) if found.sequence is None else found.sequence + 1
     if found.entry is None:
-        return ics([wanted], now, found.sequence + 1)
+        return ics([wanted], now, sequence)
     wanted = wanted.continuing(found.entry, since)
     if found.entry == wanted and not found.overrides:
         return None
-    return ics([wanted], now, found.sequence + 1, found.component)
+    return ics([wanted], now, sequence, found.component)
+
+
+def _above_any(now: datetime) -> int:
+    """A SEQUENCE above all that an entry of the same UID had, which nobody remembers: the minutes since 1970.
+
+    One that began at 0 rises by one for each change, and they are fewer than the minutes that it lived.
+    """
+    return int(now.timestamp()) // 60
 
 
 def read(data: bytes) -> Found | None:
@@ -130,12 +146,17 @@ def read(data: bytes) -> Found | None:
         return None
     event = masters[0]
     uid = str(event.get("UID", ""))
-    try:
-        sequence = int(event.get("SEQUENCE", 0))
-        entry = _entry(uid.removesuffix(DOMAIN), event)
-    except (ValueError, TypeError, AttributeError, KeyError):
-        sequence, entry = 0, None
+    entry = _readable(lambda: _entry(uid.removesuffix(DOMAIN), event))
+    sequence = _readable(lambda: int(event["SEQUENCE"]))
     return Found(uid, entry, sequence, str(event.get(DIGEST, "")), event, len(events) - 1)
+
+
+def _readable(part: Callable[[], T]) -> T | None:
+    """None for what a person's program wrote in a way that is no longer understood."""
+    try:
+        return part()
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
 
 
 def _entry(name: str, event: Component) -> Entry:
@@ -192,15 +213,10 @@ def ics(
     for entry in entries:
         years.setdefault(entry.zone, []).append(entry.start.year)
     for named in sorted(years.keys() - {"UTC"}):
-        calendar.add_component(_zone(named, min(years[named]), now.year + YEARS_AHEAD))
+        calendar.add_component(time_zone(named, min(years[named]), now.year + YEARS_AHEAD))
     for entry in entries:
         calendar.add_component(_component(entry, now, sequence, keep))
     return bytes(calendar.to_ical())
-
-
-@lru_cache(maxsize=512)
-def _zone(name: str, first: int, last: int) -> Timezone:
-    return Timezone.from_tzid(name, first_date=date(first, 1, 1), last_date=date(last, 1, 1))
 
 
 def _component(entry: Entry, now: datetime, sequence: int, keep: Component | None) -> Event:

@@ -2,7 +2,7 @@
 
     unchanged meaning       no write
     a change                one PUT with If-Match, SEQUENCE + 1
-    new                     PUT with If-None-Match: *
+    new                     PUT with If-None-Match: *, SEQUENCE above any that a person removed
     no longer wanted        DELETE with If-Match, unless it lies wholly before `since`: that is history
     412, somebody was here  read again and decide again
 
@@ -12,7 +12,7 @@ subject next changes; what else a person adds to an entry stays, and so do entri
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
@@ -95,11 +95,13 @@ class Calendars:
 
     async def write(self, wanted: Wanted) -> Written:
         """Make it so. Raises PoisonError when the server will not have an entry, RetryableError otherwise."""
-        there = {one.found.uid: one async for one in self._list(wanted) if one.found and one.found.ours}
+        listed = await self._list(wanted)
+        there = {one.found.uid: one for one in listed or () if one.found and one.found.ours}
         tally = {"created": 0, "updated": 0, "deleted": 0, "unchanged": 0, "restored": 0}
         for entry in wanted.entries:
             path = f"{_path(wanted.collection)}{quote(entry.name, safe='')}.ics"
-            for done in await self._settle(path, there.pop(entry.uid, None), entry, wanted.since):
+            found = there.pop(entry.uid, None)
+            for done in await self._settle(path, found, entry, wanted.since, removed=listed is not None):
                 tally[done] += 1
         for one in there.values():
             if _outlives(one.found, wanted.since):
@@ -114,16 +116,17 @@ class Calendars:
             return False
         return True
 
-    async def _list(self, wanted: Wanted) -> AsyncIterator[_There]:
+    async def _list(self, wanted: Wanted) -> list[_There] | None:
+        """What stands there from `since` on; None when there was no such collection, and now there is."""
         path = _path(wanted.collection)
         query = QUERY.format(since=wanted.since.astimezone(UTC)).encode()
         try:
             reply = await self._ask("REPORT", path, data=query, headers=XML)
         except NotFound:
             await self._make(path, wanted.title)
-            return
-        for href, etag, data in _multistatus(reply):
-            yield _There(path + href.rstrip("/").rpartition("/")[2], etag, read(data))
+            return None
+        rows = _multistatus(reply)
+        return [_There(path + href.rstrip("/").rpartition("/")[2], etag, read(data)) for href, etag, data in rows]
 
     async def _make(self, path: str, title: str) -> None:
         body = MAKE.format(title=escape(title)).encode()
@@ -134,10 +137,12 @@ class Calendars:
         except ConflictError as error:
             raise RetryableError(f"{error}; the home of the calendars must exist: check CALDAV_URL") from error
 
-    async def _settle(self, path: str, there: _There | None, entry: Entry, since: datetime) -> tuple[str, ...]:
+    async def _settle(
+        self, path: str, there: _There | None, entry: Entry, since: datetime, *, removed: bool
+    ) -> tuple[str, ...]:
         """Until the entry stands there as wanted: what was done."""
         for _ in range(TRIES):
-            data = decide(there.found if there else None, entry, since, self._now())
+            data = decide(there.found if there else None, entry, since, self._now(), removed=removed)
             if data is None:
                 return ("unchanged",)
             condition = {"If-Match": there.etag} if there else {"If-None-Match": "*"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -33,12 +33,18 @@ class Forbidden(RefusedError):
     """403: a person must grant the permission that `remedy` names."""
 
 
-class NotFound(RefusedError):
+class NotFound(NotValid):
     """404 or 410: it is not there, or not for us. `said`: the answer's own words, without its address."""
 
-    def __init__(self, message: str, remedy: str | None = None, *, said: str = "") -> None:
-        super().__init__(message, remedy)
+    def __init__(
+        self, message: str, remedy: str | None = None, *, said: str = "", places: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(message, remedy, places=places)
         self.said = said
+
+    def named(self, field: str, what: str, remedy: str) -> NotFound:
+        """The same, where it is known what is not there and which field of a request named it."""
+        return NotFound(f"{what}: {self}", remedy, said=self.said, places=((field, what),))
 
 
 class NotAllowed(RefusedError):

@@ -8,10 +8,12 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import orjson
 
+from processor.devkafka import classes
 from processor.devkafka.jars import FLAGS, cache_folder, classpath, java
 from processor.devkafka.keeper import Keeper
 from processor.devkafka.node import Node
@@ -21,6 +23,7 @@ from processor.eventlog.kafka_ready import until_ready
 
 FORMAT_SECONDS = 60.0
 READY_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,23 @@ def throw_away(folder: Path, nodes: int) -> Iterator[Cluster]:
 
 
 def _build(folder: Path, plan: Plan, extras: Extras) -> Cluster:
+    path = classpath(cache_folder())
+    file = classes.kept(cache_folder(), java(), path)
+    classes.make(file, [str(java()), *FLAGS, "-cp", path], partial(_run_once, path))
+    return _built(folder, plan, extras, [*classes.flags(file), "-cp", path])
+
+
+def _run_once(path: str, folder: Path, flags: Sequence[str]) -> None:
+    """Until it is ready, and ended in order: only then it tells what it has loaded."""
+    node = _built(folder, draw(1), Extras(java_flags=flags), ["-cp", path])
+    node.begin()
+    node.node(1).stop(STOP_SECONDS)
+    node.end(at_once=True)
+
+
+def _built(folder: Path, plan: Plan, extras: Extras, flags: Sequence[str]) -> Cluster:
     folder.mkdir(parents=True, exist_ok=True)
-    program = [str(java()), *FLAGS, *extras.java_flags, "-cp", classpath(cache_folder())]
+    program = [str(java()), *FLAGS, *extras.java_flags, *flags]
     for seat in plan.seats:
         text = properties(plan, seat, _data(folder, seat), extras.properties, extras.listeners)
         _settings(folder, seat).write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from processor.errors import RetryableError
@@ -62,9 +62,12 @@ class AwaitedLog(EventLog):
         """As Kafka's."""
         return False
 
-    async def append(self, messages: Sequence[Message]) -> None:
+    def append(self, messages: Sequence[Message]) -> Awaitable[None]:
         """Raises `RetryableError` while there is no log."""
-        await self._now().append(messages)
+        return self._log.append(messages) if self._log else self._refused()
+
+    async def _refused(self) -> None:
+        self._now()
 
     async def abandon(self) -> None:
         """Where there is no log nothing is on its way."""

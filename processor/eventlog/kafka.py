@@ -8,13 +8,13 @@ siblings: `producer.py` (appends), `kafka_seats.py` (taking partitions over), `k
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer
 
-from processor.errors import FatalError, RetryableError
+from processor.errors import FatalError, PoisonError, RetryableError
 from processor.eventlog import EventLog, Message, OnAssign, OnRevoke, Record, Topic
 from processor.eventlog.kafka_connection import BATCH_BYTES, Connection
 from processor.eventlog.kafka_reader import Reader
@@ -80,7 +80,7 @@ class KafkaLog(EventLog):
                 if found != partitions:
                     reason = f"Kafka's topic {name} has {found} partitions and PARTITIONS is {partitions}"
                     raise FatalError(f"{reason}: set PARTITIONS={found}")
-            producer = Producer(connection.producer, now, metrics, limits)
+            producer = Producer(connection.producer, now, metrics, limits, reader.forget)
             try:
                 await producer.start()
                 yield cls(connection, reader, producer, partitions, settings=settings, metrics=metrics)
@@ -99,14 +99,13 @@ class KafkaLog(EventLog):
         """The end of each transaction takes an offset."""
         return False
 
-    async def append(self, messages: Sequence[Message]) -> None:
-        """By all replicas in sync when it returns; sent together with what others append at this moment."""
-        rows = self._encode(messages)
-        if rows:
-            try:
-                await self._producer.append(rows)
-            finally:
-                self._reader.forget([place.topic for place in rows])
+    def append(self, messages: Sequence[Message]) -> Awaitable[None]:
+        """By all replicas in sync when it has been awaited; sent together with what others append at this moment."""
+        try:
+            rows = self._encode(messages)
+        except (PoisonError, FatalError) as error:
+            return _ended(error)
+        return self._producer.append(rows) if rows else _ended()
 
     async def abandon(self) -> None:
         """No append whose caller has given up is sent any more; those that are waited for go on."""
@@ -187,3 +186,9 @@ class KafkaLog(EventLog):
 
     def _encode(self, messages: Sequence[Message]) -> Rows:
         return encode(messages, self._partitions, self._largest)
+
+
+async def _ended(error: Exception | None = None) -> None:
+    """Before it has begun."""
+    if error:
+        raise error

@@ -75,10 +75,10 @@ class Reader:
         if topic not in self._topics:
             raise FatalError(f"this event log has no topic {topic!r}")
 
-    def forget(self, topics: Sequence[str] | None = None) -> None:
-        """The ends have moved: the next question goes to the brokers."""
-        for topic in self._ends.copy() if topics is None else topics:
-            self._ends.pop(topic, None)
+    def forget(self, topic: str | None = None) -> None:
+        """The ends of this one, or of all, have moved: the next question goes to the brokers."""
+        for name in self._ends.copy() if topic is None else (topic,):
+            self._ends.pop(name, None)
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset kept and the end that a reader of committed records sees now."""
@@ -97,7 +97,7 @@ class Reader:
     def expect(self, place: TopicPartition, end: int) -> None:
         """We have committed up to here: a broker shows it some milliseconds after it has said so."""
         self._floors[place] = max(end, self._floors.get(place, 0))
-        self.forget([place.topic])
+        self.forget(place.topic)
 
     async def _past(self, topic: str, partition: int, floor: int) -> dict[int, int]:
         ends = await self._list(topic, LATEST)

@@ -49,14 +49,14 @@ def encode(messages: Iterable[Message], partitions: int, largest: Mapping[str, i
 
 
 def _row(message: Message) -> Row:
+    names, value = message.headers, message.value
     try:
         key = message.key.encode()
-        headers = [(name, value.encode()) for name, value in message.headers.items()]
-        size = len(key) + len(message.value or b"") + OVERHEAD
-        size += sum(len(name.encode()) + len(value) + 10 for name, value in headers)
+        values = [text.encode() for text in names.values()]
+        size = len(key) + len(value or b"") + len("".join(names).encode()) + sum(map(len, values))
     except (AttributeError, TypeError, UnicodeEncodeError) as error:
         raise PoisonError(f"this message cannot be written: {error}") from error
-    return Row(key, message.value, headers, size)
+    return Row(key, value, list(zip(names, values, strict=True)), size + OVERHEAD + 10 * len(values))
 
 
 def decode(topic: str, partition: int, records: Iterable[Any]) -> Sequence[Record]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from math import inf
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, errors
@@ -23,11 +25,14 @@ from aiokafka.structs import TopicPartition
 from processor.errors import PoisonError, RetryableError
 from processor.eventlog.kafka_connection import START_SECONDS, told
 from processor.eventlog.kafka_discard import discard
-from processor.eventlog.kafka_lane import Flight, Lane, Part, Post
+from processor.eventlog.kafka_lane import Flight, Lane, Part, Pending, Post
 from processor.eventlog.kafka_records import Rows
 from processor.telemetry import Metrics
 
 logger = logging.getLogger("processor.eventlog")
+
+TICKS = 20
+"""So often within a deadline one timer looks after all who wait."""
 
 TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 
@@ -37,7 +42,7 @@ class Limits:
     """Seconds and bytes."""
 
     deadline: float = 15.0
-    """The longest an append waits; longer than a broker's session and a request together."""
+    """The longest an append waits, give or take a twentieth; longer than a broker's session and a request together."""
     stuck: float = 30.0
     """A batch that is under way for so long takes its client with it."""
     pending: int = 64 * 1024 * 1024
@@ -54,24 +59,28 @@ class Producer:
         now: Callable[[], datetime],
         metrics: Metrics | None = None,
         limits: Limits | None = None,
+        moved: Callable[[str], None] | None = None,
     ) -> None:
+        """`moved` hears a topic when a batch for it has come to its end, before those who wait for it do."""
         self._make = make
         self._now = now
         self._metrics = metrics
         self._limits = limits or Limits()
+        self._moved = moved
         self._loop = asyncio.get_running_loop()
-        self._lanes: dict[TopicPartition, Lane] = {}
+        self._pending = Pending()
+        self._lanes: defaultdict[TopicPartition, Lane] = defaultdict(partial(Lane, self._pending))
         self._ready: set[TopicPartition] = set()
         self._client: AIOKafkaProducer | None = None
-        self._generation = 0
-        self._pending = 0
         self._news = asyncio.Event()
         self._connected = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._stopped = False
         self._discards: set[asyncio.Task[None]] = set()
         self._trouble = "it does not answer"
-        self.acknowledged = 0.0
-        """When the last batch was, on the loop's clock."""
+        if metrics:
+            metrics.log_pending_bytes.set_function(lambda: self._pending.size)
 
     async def start(self) -> None:
         """Connects; where that takes long, it goes on in the background."""
@@ -82,15 +91,17 @@ class Producer:
                 await self._connected.wait()
 
     async def stop(self) -> None:
-        """What was taken may still land, for a bounded time; then the client goes."""
+        """What was taken may still land, for a bounded time; then the client goes, and who still waits hears it."""
+        self._stopped = True
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.deadline / 3):
-                while self._pending:  # noqa: ASYNC110 - once, at the end
+                while self._pending.size:  # noqa: ASYNC110 - once, at the end
                     await asyncio.sleep(0.01)
         if self._pump:
             self._pump.cancel()
             await asyncio.wait({self._pump})
         self._throw_away("stopped")
+        self._expire(inf, "the producer has stopped")
         if self._discards:
             await asyncio.wait(self._discards)
 
@@ -103,28 +114,26 @@ class Producer:
         if self._discards:
             await asyncio.wait(set(self._discards))
 
-    async def append(self, rows: Rows) -> None:
-        """In the log when it returns. Raises `RetryableError`; some of it may have landed, or may land later."""
-        size = sum(row.size for part in rows.values() for row in part)
-        if self._pending and self._pending + size > self._limits.pending:
-            raise RetryableError(f"Kafka: {self._pending >> 20} MiB wait for it already: {self._trouble}")
-        post = Post(self._loop.create_future(), len(rows))
-        parts = {place: Part(post, part, sum(row.size for row in part)) for place, part in rows.items()}
-        for place, part in parts.items():
-            self._lanes.setdefault(place, Lane()).waiting.append(part)
+    def append(self, rows: Rows) -> asyncio.Future[None]:
+        """In the log when it is done. Fails with `RetryableError`; some of it may have landed, or may land later.
+
+        Cancelled, it is dropped, but for what is under way already.
+        """
+        done: asyncio.Future[None] = self._loop.create_future()
+        post = Post(done, len(rows), self._loop.time() + self._limits.deadline)
+        parts = [(place, Part(post, part, sum([row.size for row in part]))) for place, part in rows.items()]
+        size = sum([part.size for _, part in parts])
+        if self._stopped or (self._pending.size and self._pending.size + size > self._limits.pending):
+            done.set_exception(self._full())
+            return done
+        self._pending.size += size
+        for place, part in parts:
+            self._lanes[place].waiting.append(part)
             self._ready.add(place)
-            self._pend(part.size)
         self._news.set()
-        try:
-            async with asyncio.timeout(self._limits.deadline):
-                await post.done
-        except TimeoutError:
-            raise RetryableError(
-                f"Kafka has not taken it within {self._limits.deadline:g} s: {self._trouble}"
-            ) from None
-        finally:
-            if post.parts:
-                self._give_up(post, parts)
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._limits.deadline / TICKS, self._tick)
+        return done
 
     def complain(self, after: float) -> None:
         """Raise `RetryableError` when a batch has been under way for so many seconds, or there is no client."""
@@ -133,38 +142,33 @@ class Producer:
         if self._oldest() > after:
             raise RetryableError(f"Kafka has not acknowledged for {self._oldest():.0f} s")
 
+    def _full(self) -> RetryableError:
+        if self._stopped:
+            return RetryableError("Kafka: the producer has stopped")
+        return RetryableError(f"Kafka: {self._pending.size >> 20} MiB wait for it already: {self._trouble}")
+
     def _oldest(self) -> float:
         now = self._loop.time()
         return now - min((lane.since for lane in self._lanes.values() if lane.flying), default=now)
 
-    def _pend(self, size: int) -> None:
-        self._pending += size
-        if self._metrics:
-            self._metrics.log_pending_bytes.set(self._pending)
+    def _tick(self) -> None:
+        """One clock for all who wait. It runs while anything does."""
+        self._expire(self._loop.time(), f"Kafka has not taken it within {self._limits.deadline:g} s: {self._trouble}")
+        if self._oldest() > self._limits.stuck:
+            self._throw_away("stuck")
+        waits = self._pending.size and not self._stopped
+        self._watch = self._loop.call_later(self._limits.deadline / TICKS, self._tick) if waits else None
 
-    def _give_up(self, post: Post, parts: dict[TopicPartition, Part]) -> None:
-        post.given_up = True
-        for place, part in parts.items():
-            if self._lanes[place].drop(part):
-                self._pend(-part.size)
+    def _expire(self, now: float, reason: str) -> None:
+        for lane in self._lanes.values():
+            lane.expire(now, partial(RetryableError, reason))
+            lane.sweep()
 
     async def _run(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._news.wait()
+            await self._launch(await self._running())
+            await self._news.wait()
             self._news.clear()
-            client = await self._running()
-            generation = self._generation
-            for place in list(self._ready):
-                if generation != self._generation:
-                    break
-                self._ready.discard(place)
-                lane = self._lanes[place]
-                if lane.flying is None and lane.waiting:
-                    await self._launch(client, place, lane)
-            if self._oldest() > self._limits.stuck:
-                self._throw_away("stuck")
 
     async def _running(self) -> AIOKafkaProducer:
         failures = 0
@@ -184,85 +188,73 @@ class Producer:
                 raise
             else:
                 self._client = client
-                self._generation += 1
                 self._connected.set()
         return self._client
 
-    async def _launch(self, client: AIOKafkaProducer, place: TopicPartition, lane: Lane) -> None:
-        batch = client.create_batch()
-        flight = lane.fill(batch, int(self._now().timestamp() * 1000))
-        if not flight:
-            return
-        lane.flying, lane.since = flight, self._loop.time()
+    async def _launch(self, client: AIOKafkaProducer) -> None:
         try:
             async with asyncio.timeout(self._limits.deadline):
-                sent = await client.send_batch(batch, place.topic, partition=place.partition)
+                await self._send(client)
         except (errors.KafkaError, OSError, TimeoutError, AssertionError) as error:
-            if lane.flying is flight:  # else it was taken back already, with its client
-                self._failed(place, lane, flight, error)
-            return
-        sent.add_done_callback(partial(self._answered, self._generation, place, lane, flight))
+            if self._uses(client):
+                self._broken(error)
 
-    def _answered(
-        self, generation: int, place: TopicPartition, lane: Lane, flight: Flight, sent: asyncio.Future[Any]
-    ) -> None:
-        error = None if sent.cancelled() else sent.exception()
-        late = lane.flying is not flight
-        if error is None and not sent.cancelled():
-            if not late:
-                self._landed(place, lane, flight)
-        elif not late and generation == self._generation:
-            self._failed(place, lane, flight, error or asyncio.CancelledError())
+    def _uses(self, client: AIOKafkaProducer) -> bool:
+        return self._client is client
+
+    async def _send(self, client: AIOKafkaProducer) -> None:
+        """One batch for each partition that has something and nothing under way."""
+        timestamp = int(self._now().timestamp() * 1000)
+        while self._ready and self._uses(client):
+            place = self._ready.pop()
+            lane = self._lanes[place]
+            if lane.flying is None and (flight := lane.fill(batch := client.create_batch(), timestamp)):
+                lane.flying, lane.since = flight, self._loop.time()
+                sent = await client.send_batch(batch, place.topic, partition=place.partition)
+                sent.add_done_callback(partial(self._answered, place, lane, flight))
+
+    def _answered(self, place: TopicPartition, lane: Lane, flight: Flight, sent: asyncio.Future[Any]) -> None:
+        error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+        if self._moved:
+            self._moved(place.topic)
+        if lane.flying is not flight:
+            return  # it was taken back, with its client
+        if error is None:
+            self._landed(place, lane, flight)
+            return
+        too_large = isinstance(error, TOO_LARGE)
+        if too_large and len(flight) == 1:
+            size = flight[0][0].size
+            lane.refuse(flight, PoisonError(f"the topic {place.topic} does not take {size} bytes: {told(error)}"))
+        lane.alone = len(flight) if too_large else 0
+        self._broken(error)
 
     def _landed(self, place: TopicPartition, lane: Lane, flight: Flight) -> None:
-        began, self.acknowledged = lane.since, self._loop.time()
-        lane.flying = None
-        ghosts = records = 0
-        for part, first, following in flight:
-            records += following - first
-            ghosts += following - first if part.post.given_up else 0
-            if following == len(part.rows):
-                self._pend(-part.size)
-                part.post.landed()
+        records, ghosts = lane.landed(flight)
         if lane.waiting:
             self._ready.add(place)
             self._news.set()
         if ghosts:
             logger.warning("ghost-write", extra={"topic": place.topic, "records": ghosts})
         if self._metrics:
-            self._metrics.append_seconds.observe(self.acknowledged - began)
+            self._metrics.append_seconds.observe(self._loop.time() - lane.since)
             self._metrics.append_records.labels(place.topic).inc(records)
             if ghosts:
                 self._metrics.ghost_writes.inc(ghosts)
 
-    def _failed(self, place: TopicPartition, lane: Lane, flight: Flight, error: BaseException) -> None:
+    def _broken(self, error: BaseException) -> None:
         """Whatever the client says no to, its next sequence number is wrong from now on: it is replaced."""
         self._trouble = told(error)
-        lane.flying = None
         if self._metrics:
             self._metrics.append_failures.labels(type(error).__name__).inc()
-        if isinstance(error, TOO_LARGE) and len(flight) == 1:
-            part = flight[0][0]
-            if lane.waiting and lane.waiting[0] is part:
-                lane.waiting.popleft()
-            self._pend(-part.size)
-            part.post.failed(PoisonError(f"the topic {place.topic} does not take {part.size} bytes: {told(error)}"))
-        else:
-            lane.take_back(flight)
-            lane.alone = len(flight) if isinstance(error, TOO_LARGE) else 0
         self._throw_away(type(error).__name__)
 
     def _throw_away(self, reason: str) -> None:
         """The client and what is under way with it; that goes out again with the next one, unless given up."""
         client, self._client = self._client, None
-        self._generation += 1
         for place, lane in self._lanes.items():
-            flight, lane.flying = lane.flying, None
-            if flight:
-                lane.take_back(flight)
-            for part in [part for part in lane.waiting if part.post.given_up]:
-                lane.waiting.remove(part)
-                self._pend(-part.size)
+            lane.take_back()
+            lane.sweep()
             if lane.waiting:
                 self._ready.add(place)
         if client is None:

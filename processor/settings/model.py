@@ -56,7 +56,7 @@ class Settings(BaseModel):
     receiver_tls_key: Path | None = None
     """Private key (PEM) of the certificate."""
     receiver_rate_limit: float = Field(default=0, ge=0)
-    """Posts per second and caller; 0 sets no limit."""
+    """Posts per second and caller, in each receiving process by itself; 0 sets no limit."""
     receiver_max_bytes: int = Field(default=1024 * 1024, ge=1024)
     """The largest body taken, after decompression."""
     ack_deadline_seconds: float = Field(default=3, gt=0, le=60)
@@ -244,6 +244,6 @@ class Settings(BaseModel):
         return tuple(found)
 
 
-def secret_fields() -> frozenset[str]:
+def secret_fields(model: type[BaseModel] = Settings) -> frozenset[str]:
     """The names whose values are secrets: each may come from a file."""
-    return frozenset(name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation))
+    return frozenset(name for name, field in model.model_fields.items() if "SecretStr" in str(field.annotation))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -125,3 +126,13 @@ class Destination(BaseModel):
     """Standard Webhooks secret that signs the pushes."""
     topics: tuple[Pushed, ...] = PUSHED
     """Which topics are pushed."""
+
+
+TABLES: Mapping[str, type[BaseModel]] = {
+    "loop_rule": LoopRule,
+    "capacity_floor": CapacityFloor,
+    "profile_rule": ProfileRule,
+    "profile_export": ProfileExport,
+    "destinations.<name>": Destination,
+}
+"""By where they stand in the file, in the order of the page of settings."""

@@ -27,7 +27,7 @@ class Assigning:
 
     def _user(self, call: Call) -> str:
         key = call.parameters["userId"]
-        if key not in self._world.agents or key in self._world.gone:
+        if self._world.agent(key) is None:
             raise not_found("user")
         return key
 

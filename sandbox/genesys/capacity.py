@@ -50,7 +50,7 @@ class Capacity:
 
     def _user(self, call: Call) -> str:
         key = call.parameters["userId"]
-        if key not in self._world.agents or key in self._world.gone:
+        if self._world.agent(key) is None:
             raise not_found("user")
         return key
 

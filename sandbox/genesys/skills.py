@@ -50,7 +50,7 @@ class Skills:
     def of_user(self, call: Call) -> Json:
         """The skills of one user."""
         user = call.parameters["userId"]
-        if user not in self._world.agents or user in self._world.gone:
+        if self._world.agent(user) is None:
             raise not_found("user")
         held = [self.assigned(user, key) for key in self.held[user]]
         return page(call, held, self._options.most_on_page)

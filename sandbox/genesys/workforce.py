@@ -100,8 +100,8 @@ class Workforce:
 
     def unit_of(self, call: Call) -> Json:
         """Where an agent belongs."""
-        agent = self._world.agents.get(call.parameters["agentId"])
-        if agent is None or agent.id in self._world.gone:
+        agent = self._world.agent(call.parameters["agentId"])
+        if agent is None:
             raise not_found("agent")
         return {
             "user": _user(agent),

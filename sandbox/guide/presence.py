@@ -53,7 +53,7 @@ class Presences:
 
     def _desk(self, call: Call) -> Desk:
         user = call.parameters["userId"]
-        if user not in self._world.agents or user in self._world.gone:
+        if self._world.agent(user) is None:
             raise not_found("user")
         return self._floor.desks[user]
 

@@ -16,7 +16,7 @@ from tests.chaos.callers import events
 from tests.chaos.history import Post, rows
 from tests.chaos.product import Product
 
-HEALED_WITHIN_SECONDS = 20
+HEALED_WITHIN_SECONDS = 60
 
 
 @pytest.fixture

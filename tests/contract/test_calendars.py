@@ -101,6 +101,23 @@ async def test_a_change_is_one_update_with_the_next_sequence(calendars, server, 
     assert made["DTSTART"].dt.hour == 9
 
 
+async def test_what_a_person_deleted_comes_back_above_what_it_was(calendars, server, session, name):
+    """Programs that remember the deleted entry take only a higher SEQUENCE for news of it."""
+    await calendars.write(wanted(name, SERIES, SHIFT))
+    for hour in (9, 10):
+        later = replace(SERIES, start=datetime(2026, 3, 2, hour))
+        await calendars.write(wanted(name, later, SHIFT))
+    before = (await event(server, session, name, SERIES))["SEQUENCE"]
+    async with server.raw(session, "DELETE", f"/{name}/{SERIES.name}.ics") as answer:
+        assert answer.status in {200, 204}
+    assert await calendars.write(wanted(name, later, SHIFT)) == Written(created=1, unchanged=1)
+    back = (await event(server, session, name, SERIES))["SEQUENCE"]
+    assert before == 2
+    assert before < back < 2**31
+    assert await calendars.write(wanted(name, SERIES, SHIFT)) == Written(updated=1, unchanged=1)
+    assert (await event(server, session, name, SERIES))["SEQUENCE"] == back + 1
+
+
 async def test_what_is_no_longer_wanted_is_deleted(calendars, server, session, name):
     await calendars.write(wanted(name, SERIES, SHIFT))
     assert await calendars.write(wanted(name, SERIES)) == Written(unchanged=1, deleted=1)

@@ -19,7 +19,7 @@ from handlers.sync_calendars import SyncScheduleCalendar, SyncShiftCalendar
 from processor.clients.api import Api, open_session
 from processor.clients.authorise import Basic
 from processor.clients.calendars import Calendars
-from processor.event import Envelope, Event
+from processor.event import Event, Raw, instant
 from tests.contract.caldavserver import PASSWORD, USER, Server, radicale
 
 NIGHTS = {
@@ -46,10 +46,10 @@ def instants(read: Reader, body: Mapping[str, Any], night: str) -> Any:
     """Through the normaliser, as on the Monday before the night."""
     now = datetime.fromisoformat(night).replace(hour=12, tzinfo=UTC) - timedelta(days=6)
     context = Context(lambda: now, timedelta(weeks=3), {"boxing": ("2026-11-02", "2026-03-30")})
-    envelope = Envelope("e1", "genesys/o", "x", "", now, now, orjson.dumps(body))
-    (candidate,) = read(envelope, body, context).candidates
-    made = candidate.merge(None, frozenset(candidate.facets))
-    return made.model_copy(update={"id": "e1", "time": now, "subject": candidate.subject})
+    raw = Raw("e1", "genesys/o", "x", "", instant(now), instant(now), orjson.dumps(body))
+    (candidate,) = read(raw, body, context).candidates
+    data = candidate.merge(None, frozenset(candidate.facets))
+    return candidate.event.model_validate({**(data or {}), "id": "e1", "time": now, "subject": candidate.subject})
 
 
 def sync(server: Server, event: Any) -> Sequence[Any]:

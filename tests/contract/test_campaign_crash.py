@@ -17,8 +17,8 @@ from processor.clients.genesys.jobs.campaigns import Added, Admit, Campaigns, Wa
 from processor.errors import FatalError
 from processor.eventlog import Record
 from processor.routing import Group
+from tests.contract.campaignsdesk import EXAMPLES, both, planned
 from tests.contract.jobsdesk import Desk, desk
-from tests.contract.test_job_campaigns import EXAMPLES, both, planned
 from tests.unit.engine import forever, running, until
 from tests.unit.memorylog import MemoryLog
 
@@ -79,6 +79,7 @@ async def test_killed_between_the_effect_and_its_outcome(dialect: str) -> None:
         assert (len(planned(there, campaign)), len(there.calls())) == (1, 1)
     started, done = told(log)
     assert (started["status"], done["status"], done["before"]) == ("started", "done", {})
+    assert started["audit"] == {}, "nobody reads a failure there"
     assert done["audit"]["scheduleId"] == done["after"]["scheduleId"]
     (notice,) = log.all("genesys.raw")
     assert notice.message.headers["ce_type"] == "SCHEDULE_CREATED"

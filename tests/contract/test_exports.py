@@ -22,7 +22,7 @@ from processor.clients.genesys.jobs.exports import ExportOrder
 from processor.clients.genesys.token import ClientCredentials
 from processor.clients.pace import Time
 from processor.errors import RetryableError
-from processor.event import RAW, Envelope
+from processor.event import RAW, Raw
 from processor.eventlog.partitions import partition_of
 from processor.retry import Interrupted
 from processor.table import Table, last
@@ -65,8 +65,8 @@ class Office:
                 if not most:
                     return
 
-    def raw(self) -> list[Envelope]:
-        return [Envelope.from_record(record) for record in self.log.all(RAW)]
+    def raw(self) -> list[Raw]:
+        return [Raw.from_record(record) for record in self.log.all(RAW)]
 
     def change(self, times: int, profile: str = TIER) -> None:
         room = self.sandbox.guide.profiles
@@ -172,6 +172,8 @@ async def test_an_export_that_somebody_removed_is_made_anew() -> None:
         room.orders.clear()
         room.noted.clear()
         await there.read()
+        cursor = orjson.loads(there.log.all(ExportCursor.topic)[-1].message.value or b"{}")
+        assert cursor["exportId"] in room.orders, "also where nothing has come of it yet"
         there.change(1)
         await there.read()
         assert len(room.orders) == 1
@@ -210,16 +212,16 @@ async def test_exported_events_are_profiles_and_the_same_event_again_is_a_duplic
         normalise = Normalise(Context(lambda: datetime.now(UTC), timedelta(weeks=1), {}), known)
         made = []
         first, second = there.raw()
-        for envelope in (first, second, second):
-            (event,) = await normalise(envelope)
-            if isinstance(event, ProfileUpdated):
+        for raw in (first, second, second):
+            (event,) = normalise(raw)
+            if event.kind is ProfileUpdated:
                 known[event.topic].apply(event)
             made.append(event)
-    assert isinstance(made[1], ProfileUpdated)
-    assert (made[1].profile_id, made[1].version, made[1].changes["utilizationPercent"]) == (TIER, "7", 1)
-    assert made[1].changes["skillAssignments"] == there.sandbox.guide.profiles.table[TIER]["skillAssignments"]
-    assert isinstance(made[2], Fate)
-    assert made[2].fate == "duplicate"
+    profile = made[1].data
+    assert (profile["profileId"], profile["version"], profile["changes"]["utilizationPercent"]) == (TIER, "7", 1)
+    assert profile["changes"]["skillAssignments"] == there.sandbox.guide.profiles.table[TIER]["skillAssignments"]
+    assert [event.kind for event in made] == [ProfileUpdated, ProfileUpdated, Fate]
+    assert made[2].data["fate"] == "duplicate"
 
 
 async def test_the_ticker_appends_each_step_before_it_goes_on() -> None:

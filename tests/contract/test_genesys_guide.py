@@ -109,6 +109,26 @@ async def test_volume_is_the_rolling_hour_by_the_guides_body_with_the_target_it_
     assert {"offer.count", "offer.avg.wait.time", "sla.percent"} <= set(query["metrics"])
 
 
+async def test_a_poll_costs_one_request_a_queue_until_the_target_may_have_moved() -> None:
+    async with office() as there:
+        counts = there.sandbox.guard.counts
+        reads = "GET /api/v2/routing/queues/{queueId} 200"
+
+        async def target() -> tuple[object, int]:
+            before = counts[reads]
+            (answer,) = await there.genesys.volume({}, [EMAIL.id])
+            return answer.body["target"], counts[reads] - before
+
+        assert await target() == (60, 1)
+        assert await target() == (60, 0)
+        await there.genesys.change_queue(tighten())
+        assert await target() == (45, 1), "what we change ourselves is read again at once"
+        assert await target() == (45, 0)
+        there.sandbox.guide.queues.by_a_person(EMAIL.id, slaTarget=90)
+        there.clock.pass_by(360)
+        assert await target() == (90, 1)
+
+
 async def test_an_adjustment_and_its_restore_leave_exactly_what_was_there() -> None:
     async with office() as there:
         room = there.sandbox.guide.queues

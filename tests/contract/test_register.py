@@ -13,10 +13,13 @@ import orjson
 import pytest
 
 from handlers.normalise.envelopes import envelopes
+from processor.app.log import open_log
 from processor.app.registering import TRIGGER_TOPICS, register
-from processor.errors import RefusedError
+from processor.audit import verify
+from processor.errors import RefusedError, RetryableError, UnknownEnd
 from processor.settings import Settings, load
 from processor.signatures import Verifier
+from sandbox.genesys.guard import Failure
 from sandbox.names import CHAT, EMAIL
 from sandbox.options import Options
 from sandbox.run import Sandbox, running
@@ -25,6 +28,7 @@ from tests.integration.door import Door, door
 
 SCHEMA = Path(__file__).resolve().parents[2].parent / "shared/genesys/publicapi-v2-subset.json"
 BASIC, KEY = "genesys:geheim-1", "X-Api-Key: geheim-2"
+PATH = "/api/v2/webhooks"
 PROMPT = {"late": 0.0, "twice": 0.0}
 
 
@@ -137,13 +141,63 @@ async def test_a_call_that_is_not_taken_is_made_again() -> None:
     assert len(there.log.messages) == 1
 
 
-async def test_where_webhooks_are_not_listed_none_is_made() -> None:
+@asynccontextmanager
+async def unlisted(folder: Path) -> AsyncIterator[tuple[Sandbox, Settings]]:
+    """A Genesys that shows the POST alone, as the guides do, and a log to remember by."""
     async with centre("guide") as sandbox:
         sandbox.guide.webhooks.listing = False
-        with pytest.raises(RefusedError) as caught:
-            await register(settings(sandbox, "http://127.0.0.1:9"), None)
-        assert "--print" in caught.value.remedy
-        assert not sandbox.guide.webhooks.kept
+        yield sandbox, settings(sandbox, "http://127.0.0.1:9", log=f"sqlite:///{folder}/events.db")
+
+
+async def deeds(told: Settings, **how: Any) -> list[str]:
+    return [one.deed for one in await register(told, None, **how)]
+
+
+async def test_where_webhooks_are_not_listed_the_log_remembers_ours(tmp_path: Path) -> None:
+    async with unlisted(tmp_path) as (sandbox, told):
+        kept = sandbox.guide.webhooks.kept
+        assert await deeds(told) == ["created", "created"]
+        assert await deeds(told) == ["updated", "updated"]
+        assert len(kept) == 2
+        gone = next(iter(kept))
+        del kept[gone]
+        assert await deeds(told) == ["created", "updated"], "removed by hand: it is made again"
+        assert await deeds(told) == ["updated", "updated"]
+        async with open_log(told) as log:
+            report = await verify(log)
+    assert (report.broken, report.links) == ([], 6), "begun and made, three times"
+
+
+async def test_a_try_that_broke_off_is_for_a_person_to_look_at(tmp_path: Path) -> None:
+    async with unlisted(tmp_path) as (sandbox, told):
+        sandbox.guard.failures.append(Failure(PATH, "POST", drop=True, after=True))
+        with pytest.raises(RetryableError):
+            await register(told, None)
+        with pytest.raises(UnknownEnd, match="broke off") as caught:
+            await register(told, None)
+        assert "--anew" in str(caught.value.remedy)
+        sandbox.guide.webhooks.kept.clear()  # the person has looked
+        assert await deeds(told, anew=True) == ["created", "created"]
+        assert await deeds(told) == ["updated", "updated"]
+        assert len(sandbox.guide.webhooks.kept) == 2
+
+
+async def test_a_try_that_was_refused_is_simply_made_again(tmp_path: Path) -> None:
+    async with unlisted(tmp_path) as (sandbox, told):
+        sandbox.guard.failures.append(Failure(PATH, "POST", times=1, status=400, message="no room"))
+        with pytest.raises(RefusedError, match="no room"):
+            await register(told, None)
+        assert await deeds(told) == ["created", "created"]
+
+
+async def test_where_they_are_not_replaced_either_it_says_what_to_do(tmp_path: Path) -> None:
+    async with unlisted(tmp_path) as (sandbox, told):
+        await register(told, None)
+        sandbox.guard.failures.append(Failure(PATH, "PUT", times=9, status=405))
+        with pytest.raises(RefusedError, match="neither lists nor replaces") as caught:
+            await register(told, None)
+        assert "--anew" in str(caught.value.remedy)
+        assert len(sandbox.guide.webhooks.kept) == 2
 
 
 async def thrice(sandbox: Sandbox) -> list[set[str]]:

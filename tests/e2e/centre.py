@@ -17,6 +17,18 @@ from tests.e2e.programs import Product, eventually, running
 SECRETS = {"GENESYS_CLIENT_SECRET": "secret-of-the-oauth-client", "CALENDAR_SECRET": "secret-of-the-feeds-0123456789"}
 
 
+def connected(sandbox: Sandbox) -> dict[str, str]:
+    """The settings that lead to this sandbox's Genesys, in its dialect, as fast as it may be asked there."""
+    return {
+        "GENESYS_API_URL": sandbox.genesys_url,
+        "GENESYS_LOGIN_URL": sandbox.genesys_url,
+        "GENESYS_CLIENT_ID": sandbox.options.client_id,
+        "GENESYS_CLIENT_SECRET": sandbox.options.client_secret,
+        "GENESYS_DIALECT": sandbox.options.dialect,
+        "GENESYS_REQUESTS_PER_MINUTE": str(max(300, round(sandbox.options.rate_limit))),
+    }
+
+
 @asynccontextmanager
 async def centre(folder: Path, **settings: str) -> AsyncIterator[tuple[Sandbox, Product]]:
     """The floor is quiet and stands still, unless it is told to move on; the loop may touch Email Support."""
@@ -26,9 +38,7 @@ async def centre(folder: Path, **settings: str) -> AsyncIterator[tuple[Sandbox, 
         config.write_text(f"loop_pools:\n  name:Email*: {list(_pool(sandbox))}\n")
         known = {
             "CONFIG": str(config),
-            "GENESYS_API_URL": sandbox.genesys_url,
-            "GENESYS_LOGIN_URL": sandbox.genesys_url,
-            "GENESYS_CLIENT_ID": options.client_id,
+            **connected(sandbox),
             "WFM_URL": sandbox.wfm_url,
             "WFM_SECRET": options.wfm_secret,
             "ESCALATION_URL": sandbox.wfm_url + "/escalations",
@@ -36,7 +46,6 @@ async def centre(folder: Path, **settings: str) -> AsyncIterator[tuple[Sandbox, 
             "LOOP_MODE": "act",
             "LOOP_QUEUES": "name:Email*",
             "VOLUME_POLL_SECONDS": "0.3",
-            "GENESYS_REQUESTS_PER_MINUTE": "10000",
             "HORIZON_WEEKS": "2",
             **SECRETS,
             **settings,

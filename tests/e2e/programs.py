@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,9 @@ from processor.settings import load, without_settings
 
 PASSWORD = "pass-phrase-of-the-webhook"
 BASIC = f"genesys:{PASSWORD}"
-PATIENCE = 40.0
+PATIENCE = 90.0
 """Seconds; the machine may be busy with other things."""
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,17 @@ async def command(
             process.kill()
             await process.wait()
     return Done(process.returncode or 0, out.decode(), err.decode())
+
+
+async def commands(calls: Iterable[tuple[Sequence[str], Mapping[str, str]]], cwd: Path) -> list[Done]:
+    """Several, (arguments, settings) each, as many at a time as a small machine starts within `PATIENCE`."""
+    seats = asyncio.Semaphore(AT_ONCE)
+
+    async def seated(arguments: Sequence[str], settings: Mapping[str, str]) -> Done:
+        async with seats:
+            return await command(*arguments, settings=settings, cwd=cwd)
+
+    return await asyncio.gather(*(seated(*call) for call in calls))
 
 
 async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:

@@ -15,7 +15,7 @@ from tests.e2e.centre import centre
 from tests.e2e.payloads import GUIDE_SCHEDULE
 from tests.e2e.programs import eventually
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def spans(calendars, start, end):

@@ -12,7 +12,8 @@ from sandbox.genesys.notifications import Channel
 from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running
-from tests.e2e.programs import Product, command, eventually, running
+from tests.e2e.centre import connected
+from tests.e2e.programs import Product, commands, eventually, running
 
 SECRET = "secret-of-the-oauth-client"
 NO_CALLERS = {"WEBHOOK_BASIC": ""}
@@ -20,10 +21,7 @@ NO_CALLERS = {"WEBHOOK_BASIC": ""}
 
 def settings(sandbox: Sandbox) -> dict[str, str]:
     return {
-        "GENESYS_API_URL": sandbox.genesys_url,
-        "GENESYS_LOGIN_URL": sandbox.genesys_url,
-        "GENESYS_CLIENT_ID": sandbox.options.client_id,
-        "GENESYS_CLIENT_SECRET": SECRET,
+        **connected(sandbox),
         "HORIZON_WEEKS": "2",
         "LOOP_MODE": "off",
         **NO_CALLERS,
@@ -72,7 +70,7 @@ async def agrees(sandbox: Sandbox, product: Product) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_whatever_breaks_nothing_that_was_emitted_is_missing_afterwards(tmp_path: Path) -> None:
     options = Options(port=0, wfm_port=0, client_secret=SECRET, rate_limit=100_000, speed=0.001)
     async with (
@@ -111,8 +109,8 @@ async def test_whatever_breaks_nothing_that_was_emitted_is_missing_afterwards(tm
 
 async def test_what_it_needs_is_said_at_once(tmp_path: Path) -> None:
     log = {"LOG": f"sqlite:///{tmp_path / 'events.db'}"}
-    done = await command("serve", "--source", "channel", settings=log)
-    assert (done.code, "GENESYS_CLIENT_ID" in done.err) == (2, True)
     guide = log | {"GENESYS_DIALECT": "guide", "GENESYS_CLIENT_ID": "x", "GENESYS_CLIENT_SECRET": "y"}
-    done = await command("serve", "--source", "channel", settings=guide)
-    assert (done.code, "webhooks" in done.err) == (2, True)
+    words = ("serve", "--source", "channel")
+    nothing, other = await commands([(words, log), (words, guide)], tmp_path)
+    assert (nothing.code, "GENESYS_CLIENT_ID" in nothing.err) == (2, True)
+    assert (other.code, "webhooks" in other.err) == (2, True)

@@ -20,7 +20,7 @@ from processor.settings import load
 from sandbox.names import EMAIL
 from tests.e2e.centre import SECRETS, centre
 from tests.e2e.payloads import GUIDE_SCHEDULE, presence
-from tests.e2e.programs import BASIC, PASSWORD, command, eventually, running
+from tests.e2e.programs import BASIC, PASSWORD, commands, eventually, running
 
 
 def helped(capsys, *words):
@@ -69,7 +69,7 @@ async def test_settings_that_are_wrong_are_named_and_refused(tmp_path):
         ({"WEBHOOK_BASIC": BASIC, "LOG": "mysql://here"}, "sqlite:///FILE"),
         ({"WEBHOOK_BASIC": BASIC, "ADMIN_HOST": "0.0.0.0"}, "ADMIN_TOKEN"),
     )
-    done = await asyncio.gather(*(command("serve", settings=settings, cwd=tmp_path) for settings, _ in cases))
+    done = await commands(((["serve"], settings) for settings, _ in cases), tmp_path)
     for (settings, words), one in zip(cases, done, strict=True):
         assert (one.code, one.out) == (2, ""), (settings, one)
         assert words in one.err
@@ -93,7 +93,7 @@ async def test_usage_input_and_far_sides_have_their_codes(tmp_path):
         (6, ["check"], away, ""),
         (3, ["post", "not-there.json"], settings, "not-there.json"),
     )
-    done = await asyncio.gather(*(command(*words, settings=given, cwd=tmp_path) for _, words, given, _ in cases))
+    done = await commands(((words, given) for _, words, given, _ in cases), tmp_path)
     for (code, words, _, said), one in zip(cases, done, strict=True):
         assert one.code == code, (words, one)
         assert said in one.err

@@ -15,7 +15,7 @@ from tests.e2e.programs import eventually
 
 pytestmark = [
     pytest.mark.skipif(not PROGRAM, reason="no chromium: apt-get install --yes chromium"),
-    pytest.mark.timeout(150),
+    pytest.mark.timeout(300),
 ]
 
 BUTTON = """[...document.querySelectorAll("button")].find(one => one.offsetParent && one.innerText === "{name}"

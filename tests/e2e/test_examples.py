@@ -17,6 +17,7 @@ from processor.app.requestfiles import read_files
 from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running
+from tests.e2e.centre import connected
 from tests.e2e.programs import PASSWORD, command, running
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "requests"
@@ -40,19 +41,7 @@ def brakes() -> list[Path]:
 async def organisation(dialect: str) -> AsyncIterator[tuple[Sandbox, dict[str, str]]]:
     options = Options(port=0, wfm_port=0, quiet=True, dialect=dialect, rate_limit=10_000, client_secret=SECRET)
     async with sandbox_running(options) as sandbox:
-        yield (
-            sandbox,
-            {
-                "GENESYS_API_URL": sandbox.genesys_url,
-                "GENESYS_LOGIN_URL": sandbox.genesys_url,
-                "GENESYS_CLIENT_ID": options.client_id,
-                "GENESYS_CLIENT_SECRET": options.client_secret,
-                "GENESYS_DIALECT": dialect,
-                "WFM_URL": sandbox.wfm_url,
-                "WFM_SECRET": options.wfm_secret,
-                "GENESYS_REQUESTS_PER_MINUTE": "10000",
-            },
-        )
+        yield sandbox, {**connected(sandbox), "WFM_URL": sandbox.wfm_url, "WFM_SECRET": options.wfm_secret}
 
 
 def written(sandbox: Sandbox) -> list[str]:
@@ -74,7 +63,7 @@ def test_every_kind_has_an_example_in_each_dialect_and_every_example_is_of_its_k
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_tried_dry_and_carried_out_at_once(dialect: str, tmp_path: Path) -> None:
     files = examples(dialect)
@@ -101,7 +90,7 @@ async def test_tried_dry_and_carried_out_at_once(dialect: str, tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_handed_in_and_waited_for(dialect: str, tmp_path: Path) -> None:
     async with organisation(dialect) as (sandbox, settings), running(tmp_path, **settings) as product:

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox.names import EMAIL
+from sandbox.names import ADMIN, EMAIL, pool
 from tests.e2e.centre import centre, decisions, on_until, target
 from tests.e2e.programs import eventually
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 async def tightened(sandbox):
@@ -18,6 +18,12 @@ async def tightened(sandbox):
         return target(sandbox) < 60
 
     await eventually(look)
+
+
+def joined(sandbox):
+    """Who of the pool is in the queue."""
+    members = sandbox.world.members[EMAIL.id]
+    return {user for user in pool() if members[user]}
 
 
 async def changes(product):
@@ -34,13 +40,16 @@ async def test_a_queue_is_defended_and_given_back_and_a_restart_forgets_nothing(
         await tightened(sandbox)
         await product.restart()
         listed = await product.command("queues", "list")
-        assert any("Email Support" in line and "adjusted, step" in line for line in listed.out.splitlines())
+        (line,) = [line for line in listed.out.splitlines() if "Email Support" in line]
+        assert "adjusted, step" in line
+        assert f"{len(pool())} members joined by the loop" in line
         await on_until(sandbox, product, "restore")
 
         async def back():
             return target(sandbox) == 60 and sandbox.witness.shown()["restores"]
 
         await eventually(back)
+        await product.at_rest()  # members follow the target, and what came of both follows them
         outcomes = [record["value"] for record in await product.topic("outcomes")]
         changes = [one for one in outcomes if one["kind"].startswith("queue-")]
         assert [one["status"] for one in changes] == ["done"] * len(changes)
@@ -97,8 +106,10 @@ async def _minutes_pass(sandbox, product, minutes, polled):
     await product.at_rest()
 
 
-async def test_a_queue_that_a_person_changed_is_left_alone(tmp_path):
+async def test_a_queue_that_a_person_changed_is_left_alone_and_the_loops_own_members_leave_in_the_end(tmp_path):
     async with centre(tmp_path) as (sandbox, product):
+        by_himself = pool()[0]
+        sandbox.routing.settle(EMAIL.id, {by_himself: True}, ADMIN)
         await on_until(sandbox, product, "adjust")
         await tightened(sandbox)
         address = f"{sandbox.genesys_url}/_sandbox/queues/{EMAIL.id}"
@@ -113,6 +124,14 @@ async def test_a_queue_that_a_person_changed_is_left_alone(tmp_path):
         (state,) = sandbox.wfm.books["escalations"].state.values()
         assert state["data"]["queueName"] == "Email Support"
         assert "person" in state["data"]["headline"]
+        assert joined(sandbox) == set(pool()), "while the breach lasts nobody is taken away"
+        await on_until(sandbox, product, "restore")
+
+        async def left():
+            return joined(sandbox) == {by_himself}
+
+        await eventually(left)
+        assert target(sandbox) == 120, "a person's word"
 
 
 async def test_observing_tells_and_changes_nothing(tmp_path):

@@ -11,21 +11,12 @@ from sandbox.names import EMAIL, PROFILES, SKILLS, agents
 from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running
+from tests.e2e.centre import connected
 from tests.e2e.programs import Product, command, eventually, running
 
 TIER = PROFILES["Tier 1"]
 ANA = agents()[0].id
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "requests"
-
-
-def connected(sandbox: Sandbox, dialect: str) -> dict[str, str]:
-    return {
-        "GENESYS_API_URL": sandbox.genesys_url,
-        "GENESYS_LOGIN_URL": sandbox.genesys_url,
-        "GENESYS_CLIENT_ID": sandbox.options.client_id,
-        "GENESYS_CLIENT_SECRET": sandbox.options.client_secret,
-        "GENESYS_DIALECT": dialect,
-    }
 
 
 def pushed(sandbox: Sandbox) -> dict[str, Any]:
@@ -53,7 +44,7 @@ async def test_a_changed_profile_reaches_the_clean_topic_once_and_the_wfm_system
         config = tmp_path / "config.yaml"
         config.write_text("profile_export:\n  endpoint: https://s3.invalid\n  poll_seconds: 0.2\n")
         known = {"CONFIG": str(config), "WFM_URL": sandbox.wfm_url, "WFM_SECRET": options.wfm_secret}
-        async with running(tmp_path, **known, **connected(sandbox, "guide")) as product:
+        async with running(tmp_path, **known, **connected(sandbox)) as product:
 
             async def configured() -> bool:
                 return bool(await product.topic("cursors"))
@@ -95,7 +86,7 @@ async def test_at_once_without_a_log_in_the_official_dialect(tmp_path: Path) -> 
     options = Options(port=0, wfm_port=0, quiet=True, rate_limit=10_000)
     file = EXAMPLES / "routing-profile.platform.yaml"
     async with sandbox_running(options) as sandbox:
-        settings = connected(sandbox, "platform")
+        settings = connected(sandbox)
         before = dict(sandbox.skills.held[ANA])
         shown = await command("request", file, "--dry-run", settings=settings, cwd=tmp_path)
         assert shown.code == 0, shown.err

@@ -72,7 +72,7 @@ def run(script: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.slow
 def test_the_walk_by_hand_runs_as_it_stands(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")

@@ -19,6 +19,7 @@ from sandbox.names import uid
 from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running
+from tests.e2e.centre import connected
 from tests.e2e.programs import Product, command, eventually, running
 
 HOURS = uid("schedule", "Support Hours")
@@ -46,17 +47,8 @@ async def organisation(folder: Path) -> AsyncIterator[tuple[Sandbox, dict[str, s
     """A sandbox, and settings that lead there."""
     options = Options(port=0, wfm_port=0, quiet=True, rate_limit=10_000, client_secret="secret-of-the-oauth-client")
     async with sandbox_running(options) as sandbox:
-        yield (
-            sandbox,
-            {
-                "GENESYS_API_URL": sandbox.genesys_url,
-                "GENESYS_LOGIN_URL": sandbox.genesys_url,
-                "GENESYS_CLIENT_ID": options.client_id,
-                "GENESYS_CLIENT_SECRET": options.client_secret,
-                "LOG": f"sqlite:///{folder / 'events.db'}",
-                "AUDIT_FILE": str(folder / "audit.jsonl"),
-            },
-        )
+        log = {"LOG": f"sqlite:///{folder / 'events.db'}", "AUDIT_FILE": str(folder / "audit.jsonl")}
+        yield sandbox, connected(sandbox) | log
 
 
 def audit(folder: Path) -> list[dict[str, Any]]:
@@ -89,6 +81,10 @@ async def test_dry_now_and_undo_need_no_log_and_no_server(tmp_path: Path) -> Non
         for how in ("--now", "--dry-run"):
             again = await command("request", "--undo", outcome["requestId"], how, settings=settings)
             assert again.code == 4, again.out
+        (planned,) = yaml.safe_load(again.out)
+        assert (planned["would"], planned["there"]["description"]) == ("be refused", "Somebody else's")
+        unknown = await command("request", "--undo", "never-asked", "--now", settings=settings)
+        assert (unknown.code, unknown.out) == (3, "")
         assert schedule(sandbox)["description"] == "Somebody else's"
         assert [line["status"] for line in audit(tmp_path)] == ["done", "done", "done", "conflict"]
         assert not (tmp_path / "events.db").exists()
@@ -103,7 +99,7 @@ async def test_handed_in_waited_for_asked_about_and_kept_once_in_the_audit_file(
         ids = {line["id"] for line in done.lines[:2]}
         ends = {line["requestId"]: line["status"] for line in done.lines[2:]}
         assert ends.keys() == ids
-        assert (done.code, sorted(ends.values())) == (5, ["done", "refused"]), done.err
+        assert (done.code, sorted(ends.values())) == (3, ["done", "refused"]), done.err
         for request_id, status in ends.items():
             told = await product.ask(f"/requests/{request_id}")
             assert (told["id"], told["status"], told["kind"]) == (request_id, status, "schedule")
@@ -198,6 +194,16 @@ async def test_an_unreachable_genesys_is_named_and_nothing_is_claimed(tmp_path: 
         for said in (planned.err, done.err, outcome["error"], outcome["audit"]["details"]):
             assert "127.0.0.1:9: connection refused" in said
         assert [line["audit"]["status"] for line in audit(tmp_path)] == ["failure"]
+
+
+async def test_credentials_that_genesys_refuses_are_not_an_unreachable_genesys(tmp_path: Path) -> None:
+    async with organisation(tmp_path) as (_, settings):
+        wrong = {**settings, "GENESYS_CLIENT_SECRET": "not-the-right-one-at-all"}
+        for how in ("--dry-run", "--now"):
+            done = await command("request", written(tmp_path, LATER), how, settings=wrong)
+            assert done.code == 5, done.err
+            assert "check the client id" in done.err
+            assert "not-the-right-one-at-all" not in done.out + done.err
 
 
 async def test_without_genesys_nothing_is_handed_in_but_the_brake(tmp_path: Path) -> None:

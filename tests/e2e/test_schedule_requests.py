@@ -10,6 +10,7 @@ import pytest
 from sandbox.names import EMAIL, uid
 from sandbox.options import Options
 from sandbox.run import running as sandbox_running
+from tests.e2e.centre import connected
 from tests.e2e.programs import Product, eventually, running
 
 GROUP, HOURS = uid("schedule-group", "New York Support"), uid("schedule", "Support Hours")
@@ -41,30 +42,22 @@ async def shows(product: Product, hour: str) -> None:
 @pytest.mark.parametrize("dialect", SUBJECTS)
 async def test_a_request_shows_in_the_clean_topic_and_is_taken_back(dialect: str, tmp_path: Path) -> None:
     options = Options(port=0, wfm_port=0, quiet=True, dialect=dialect, rate_limit=10_000)
-    async with sandbox_running(options) as sandbox:
-        settings = {
-            "GENESYS_API_URL": sandbox.genesys_url,
-            "GENESYS_LOGIN_URL": sandbox.genesys_url,
-            "GENESYS_CLIENT_ID": options.client_id,
-            "GENESYS_CLIENT_SECRET": options.client_secret,
-            "GENESYS_DIALECT": dialect,
-        }
-        async with running(tmp_path, **settings) as product:
-            await shows(product, "08:00")
-            done = await product.command("request", EXAMPLES / f"schedule.{dialect}.yaml", "--wait")
-            assert done.code == 0, done.err
-            await shows(product, "09:00")
-            (record,) = [one for one in await product.topic("outcomes") if one["value"]["kind"] == "schedule"]
-            outcome = record["value"]
-            assert (outcome["status"], record["key"]) == ("done", SUBJECTS[dialect])
-            assert outcome["audit"]["details"].endswith(f"Hours: {WEEK[dialect]}.00")
-            report = await product.command("report", "schedule", IDS[dialect], "--queue", EMAIL.id, "--json")
-            (told,) = report.lines
-            assert (told["requests"], told["validationSuccessRate"], told["totalWeeklyHours"]) == (1, 1, WEEK[dialect])
-            assert told["configLatencyMs"] == outcome["latencyMs"]
-            undone = await product.command("request", "--undo", outcome["requestId"], "--wait")
-            assert undone.code == 0, undone.err
-            await shows(product, "08:00")
-            people = await product.command("report", "schedule", IDS[dialect])
-            assert "requests: 2\n" in people.out
-            assert "totalWeeklyHours: 50.0\n" in people.out
+    async with sandbox_running(options) as sandbox, running(tmp_path, **connected(sandbox)) as product:
+        await shows(product, "08:00")
+        done = await product.command("request", EXAMPLES / f"schedule.{dialect}.yaml", "--wait")
+        assert done.code == 0, done.err
+        await shows(product, "09:00")
+        (record,) = [one for one in await product.topic("outcomes") if one["value"]["kind"] == "schedule"]
+        outcome = record["value"]
+        assert (outcome["status"], record["key"]) == ("done", SUBJECTS[dialect])
+        assert outcome["audit"]["details"].endswith(f"Hours: {WEEK[dialect]}.00")
+        report = await product.command("report", "schedule", IDS[dialect], "--queue", EMAIL.id, "--json")
+        (told,) = report.lines
+        assert (told["requests"], told["validationSuccessRate"], told["totalWeeklyHours"]) == (1, 1, WEEK[dialect])
+        assert told["configLatencyMs"] == outcome["latencyMs"]
+        undone = await product.command("request", "--undo", outcome["requestId"], "--wait")
+        assert undone.code == 0, undone.err
+        await shows(product, "08:00")
+        people = await product.command("report", "schedule", IDS[dialect])
+        assert "requests: 2\n" in people.out
+        assert "totalWeeklyHours: 50.0\n" in people.out

@@ -15,7 +15,8 @@ import pytest
 
 from tests.e2e.centre import centre
 from tests.e2e.programs import BASIC
-from tests.fuzz.fuzzer import NotToBeHad, fuzzer
+from tests.fuzz.fuzzer import fuzzer
+from tests.wheels import NotToBeHad
 
 TOKEN = "token-of-the-admin-port-0123456789"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from processor.eventlog import Message, Topic
 from processor.eventlog.sqlite import SqliteLog
+from tests.contract.filelog import no_offsets, nothing
 
 TOPICS = (Topic("things"), Topic("results"))
 PARTITIONS = 4
-
-
-async def _nothing(_: Sequence[int]) -> None:
-    return None
-
-
-async def _no_offsets(_: Sequence[int]) -> Mapping[int, int]:
-    return {}
 
 
 def say(word: str) -> None:
@@ -38,7 +30,7 @@ async def append(log: SqliteLog, name: str) -> None:
 
 async def work(log: SqliteLog) -> None:
     """One result for each thing, committed with its offset."""
-    async with log.subscribe("things", "workers", _nothing, _no_offsets) as subscription:
+    async with log.subscribe("things", "workers", nothing, no_offsets) as subscription:
         while True:
             records = await subscription.poll(50, 1)
             offsets = {record.partition: record.offset + 1 for record in records}
@@ -48,7 +40,7 @@ async def work(log: SqliteLog) -> None:
 async def main(what: str, file: str) -> None:
     async with SqliteLog.open(Path(file), TOPICS, PARTITIONS, lambda: datetime.now(UTC)) as log:
         if what == "hold":
-            async with log.subscribe("things", "workers", _nothing, _no_offsets):
+            async with log.subscribe("things", "workers", nothing, no_offsets):
                 say("held")
                 await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:

@@ -31,7 +31,7 @@ async def forget(product: Product, subject: str) -> tuple[int, str]:
     return process.returncode or 0, (out + errors).decode()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_an_agent_is_forgotten_everywhere(tmp_path):
     posts = [post for _, post in zip(range(400), events(1), strict=False) if post.facet != "junk"]
     subject = posts[0].subject

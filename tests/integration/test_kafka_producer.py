@@ -16,6 +16,7 @@ from processor.errors import PoisonError, RetryableError
 from processor.eventlog import Message, Topic
 from processor.eventlog.kafka import KafkaLog
 from processor.eventlog.kafka_connection import Connection
+from processor.eventlog.kafka_records import Rows, encode
 from processor.eventlog.producer import Limits, Producer
 from processor.telemetry import Metrics
 from tests.kafkabroker import Broker, Brokers
@@ -84,7 +85,7 @@ async def test_trap_2_what_was_given_up_may_land_later_and_is_counted(kafka3: Br
         await log.append([Message(topic, "k", b"before")])
         for node in (1, 2, 3):
             await kafka3.call(kafka3.own.pause, node)
-        sending = asyncio.create_task(log.append([Message(topic, "k", b"flying")]))
+        sending = asyncio.ensure_future(log.append([Message(topic, "k", b"flying")]))
         await asyncio.sleep(0.5)  # it is with the broker now
         with pytest.raises(RetryableError):
             await log.append([Message(topic, "k", b"behind it")])
@@ -158,7 +159,7 @@ async def test_trap_20_bytes_in_flight_are_bounded(kafka3: Brokers) -> None:
         await log.append([Message(topic, "k", b"before")])
         for node in (1, 2, 3):
             await kafka3.call(kafka3.own.pause, node)
-        sends = [asyncio.create_task(log.append([Message(topic, "k", b"x" * 90_000)])) for _ in range(5)]
+        sends = [asyncio.ensure_future(log.append([Message(topic, "k", b"x" * 90_000)])) for _ in range(5)]
         done, _ = await asyncio.wait(sends, timeout=1)
         assert len(done) == 3
         assert all(isinstance(task.exception(), RetryableError) for task in done)
@@ -185,11 +186,49 @@ async def test_trap_26_an_error_without_a_name_replaces_the_producer(kafka: Brok
         assert await content(log, topic) == ["1", "2"]
 
 
-async def test_stop_ends_while_it_cannot_even_connect() -> None:
-    limits = Limits(deadline=0.2)
+@asynccontextmanager
+async def without_kafka(deadline: float) -> AsyncIterator[Producer]:
+    limits = Limits(deadline=deadline)
     producer = Producer(Connection("127.0.0.1:1").producer, lambda: datetime.now(UTC), limits=limits)
     producer._connected.set()  # do not wait for what never comes
     await producer.start()
-    with pytest.raises(RetryableError):
-        producer.complain(3)
-    await producer.stop()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+def rows(value: bytes) -> Rows:
+    return encode([Message("t", "k", value)], 2, {"t": 1_000_000})
+
+
+async def test_stop_ends_while_it_cannot_even_connect() -> None:
+    async with without_kafka(0.2) as producer:
+        with pytest.raises(RetryableError):
+            producer.complain(3)
+
+
+async def test_an_append_that_is_never_sent_ends_by_its_deadline_and_holds_no_room_any_more() -> None:
+    async with without_kafka(0.2) as producer:
+        sends = [producer.append(rows(b"x")) for _ in range(3)]
+        ended = await asyncio.gather(*sends, return_exceptions=True)
+        assert {str(error) for error in ended} == {f"Kafka has not taken it within 0.2 s: {producer._trouble}"}
+        assert producer._pending.size == 0
+
+
+async def test_who_gives_up_before_it_is_sent_holds_no_room_any_more() -> None:
+    async with without_kafka(0.5) as producer:
+        given_up, waits = producer.append(rows(b"x" * 1_000)), producer.append(rows(b"y"))
+        given_up.cancel()
+        await asyncio.wait([waits])
+        assert producer._pending.size == 0
+
+
+async def test_the_stop_tells_those_who_still_wait_and_refuses_who_comes_later() -> None:
+    async with without_kafka(60) as producer:
+        waits = producer.append(rows(b"x"))
+        producer._limits = Limits(deadline=0.03)  # the stop gives it a third of that
+    with pytest.raises(RetryableError, match="stopped"):
+        await waits
+    with pytest.raises(RetryableError, match="stopped"):
+        await producer.append(rows(b"x"))

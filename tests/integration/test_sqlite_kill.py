@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,18 +16,11 @@ import pytest
 from processor.errors import FatalError
 from processor.eventlog import Topic
 from processor.eventlog.sqlite import SqliteLog
+from tests.contract.filelog import no_offsets, nothing
 
 PROGRAM = Path(__file__).parent / "sqlite_member.py"
 ROOT = Path(__file__).parents[2]
 TOPICS = (Topic("things"), Topic("results"))
-
-
-async def _nothing(_: Sequence[int]) -> None:
-    return None
-
-
-async def _no_offsets(_: Sequence[int]) -> Mapping[int, int]:
-    return {}
 
 
 def open_log(file: Path):
@@ -98,7 +91,7 @@ async def test_offsets_and_results_are_committed_together_also_when_killed(tmp_p
 
 async def test_another_process_s_append_is_polled(tmp_path):
     file = tmp_path / "events.db"
-    async with open_log(file) as log, log.subscribe("things", "readers", _nothing, _no_offsets) as subscription:
+    async with open_log(file) as log, log.subscribe("things", "readers", nothing, no_offsets) as subscription:
         async with member("append", file) as process:
             acknowledged = set(await said(process, 20))
             acknowledged.update(await killed(process))
@@ -114,8 +107,8 @@ async def test_a_group_is_held_by_one_process_until_it_dies(tmp_path):
         async with member("hold", file) as process:
             assert await said(process, 1) == ["held"]
             with pytest.raises(FatalError, match=rf"workers is held by pid {process.pid} \(sqlite_member.py hold"):
-                async with log.subscribe("things", "workers", _nothing, _no_offsets):
+                async with log.subscribe("things", "workers", nothing, no_offsets):
                     pass
             await killed(process)
-        async with log.subscribe("things", "workers", _nothing, _no_offsets):
+        async with log.subscribe("things", "workers", nothing, no_offsets):
             pass

@@ -78,10 +78,11 @@ async def running(
     progress: Progress | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     pause: consumer.Pause = no_wait,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[asyncio.Event]:
     """The group consumes until the block ends (or its event is set); what it raised is raised here."""
     stop = asyncio.Event()
-    metrics = Metrics.build()
+    metrics = metrics or Metrics.build()
     task = asyncio.create_task(
         consumer.run(group, log, stop, policy=policy, metrics=metrics, now=now, progress=progress, pause=pause)
     )

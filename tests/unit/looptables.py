@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from handlers.brake import brakes
 from handlers.decide import know
-from handlers.events import Decision, FreezeRequested, Interval, QueueUpdated, ServiceLevel, VolumeUpdated
+from handlers.events import (
+    Decision,
+    FreezeRequested,
+    Interval,
+    PoolUpdated,
+    QueueUpdated,
+    ServiceLevel,
+    VolumeUpdated,
+)
 from handlers.feedback import Feedback
 from handlers.policy import Mode, Rule, Selection, remember
 from processor.eventlog import Record
@@ -15,6 +24,7 @@ from processor.table import Table, last
 
 START = datetime(2026, 3, 9, 9, tzinfo=UTC)
 QUEUE = "queue/q-1"
+CALM = {"offered": 300, "level": 0.99}
 
 
 class EmptyLog:
@@ -39,12 +49,13 @@ async def feedback(
         queues=Table(QueueUpdated, fold=know),
         freezes=Table(FreezeRequested, fold=brakes),
         decisions=Table(Decision, fold=last),
+        held=Table(PoolUpdated, fold=last),
         mode=mode,
         rule=rule or Rule(),
         selection=Selection.parse(select),
         pools={"name:email*": pool},
     )
-    for table in (loop.windows, loop.queues, loop.freezes, loop.decisions):
+    for table in (loop.windows, loop.queues, loop.freezes, loop.decisions, loop.held):
         await table.load(EmptyLog(), 0)
     return loop
 
@@ -79,6 +90,11 @@ def volume(
         service_level=level,
         service_level_target_seconds=target,
     )
+
+
+def of(medium: str, minute: int, **what: Any) -> VolumeUpdated:
+    """The same of another medium."""
+    return volume(minute, **what).model_copy(update={"media_type": medium, "id": f"{medium}-{minute}"})
 
 
 async def hear(loop: Feedback, *events: VolumeUpdated | QueueUpdated | FreezeRequested) -> list[Decision]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from handlers.events import Fate, Lookup
 from handlers.normalise.envelopes import envelopes
 from handlers.normalise.normaliser import Normalise, Rows, tables
 from handlers.normalise.reading import Context
-from processor.event import Delivery, Envelope, Event, instant
+from processor.event import Delivery, Envelope, Event, Raw, Written
 from processor.eventlog import Message, Record
 
 NOW = datetime(2026, 3, 9, 14, tzinfo=UTC)
@@ -41,15 +41,18 @@ class Log:
 
 @dataclass
 class Desk:
-    """`post` delivers, `published` is what the clean topics hold now."""
+    """`post` delivers, `answer` is what a look-up brought: what came of it, as it comes back from the log."""
 
     log: Log = field(default_factory=Log)
     now: datetime = NOW
+    weeks: int = 2
+    holidays: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: dict[str, Rows] = field(default_factory=dict)
+    answers: int = 0
 
     @classmethod
-    async def open(cls) -> Desk:
-        desk = cls()
+    async def open(cls, **settings: Any) -> Desk:
+        desk = cls(**settings)
         await desk.restart()
         return desk
 
@@ -67,23 +70,24 @@ class Desk:
         return found
 
     async def answer(
-        self, what: str, subject: str, body: Any, *, asked: datetime | None = None, name: str = ""
+        self, what: str, subject: str, body: Any, asked: datetime | None = None, name: str = ""
     ) -> list[Event]:
+        self.answers += 1
         asked = asked or self.now
         data = json.dumps(body).encode()
-        name = name or f"look@{instant(asked)}/{what}"
+        name = name or f"{what}-{self.answers}"
         return await self.take(Envelope(name, "genesys/org-7", f"answer.{what}", subject, asked, self.now, data))
 
     async def take(self, envelope: Envelope) -> list[Event]:
-        record = self.log.add(envelope.to_message())
-        envelope = replace(Envelope.from_record(record), position=(0, record.offset))
-        handler = Normalise(Context(lambda: self.now, timedelta(weeks=2)), self.tables)
+        raw = Raw.from_record(self.log.add(envelope.to_message()))
+        handler = Normalise(Context(lambda: self.now, timedelta(weeks=self.weeks), self.holidays), self.tables)
         found: list[Event] = []
-        for event in await handler(envelope):
-            assert isinstance(event, Event)
-            self.log.add(event.to_message())
-            if event.topic in self.tables:
-                self.tables[event.topic].apply(event)
+        for made in handler(raw):
+            event = made.kind.from_record(self.log.add(made.to_message()))
+            assert Written.of(event) == made, "it says exactly what its class promises"
+            assert event.to_message() == made.to_message(), "in the same bytes"
+            if made.topic in self.tables:
+                self.tables[made.topic].apply(made)
             found.append(event)
         return found
 

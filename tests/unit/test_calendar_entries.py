@@ -92,6 +92,14 @@ def test_whatever_a_person_made_of_it_is_seen_and_put_back(line, by):
     assert again.entry == SHIFT
 
 
+def test_a_sequence_that_is_no_number_any_more_is_followed_by_one_above_any() -> None:
+    found = read(ics([SHIFT], NOW).replace(b"SEQUENCE:0", b"SEQUENCE:many"))
+    written = read(decide(found, replace(SHIFT, summary="Early shift"), NOW, NOW) or b"")
+    assert written
+    assert written.sequence
+    assert written.sequence > 1_000_000
+
+
 def test_history_has_passed_before_since_and_does_not_recur():
     shift, series = read(ics([SHIFT], NOW)), read(ics([SERIES], NOW))
     assert _outlives(shift, datetime(2026, 3, 4, 19, 59, tzinfo=UTC))

@@ -8,9 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import icalendar
 import pytest
-import recurring_ical_events
 
 from handlers.calendar_events import collection_of, schedule_calendar, shift_calendar
 from handlers.events import Activity, Horizon, Interval, SchedulePattern, ScheduleUpdated, Shift, ShiftsUpdated
@@ -18,6 +16,8 @@ from handlers.normalise.hours import horizon_at
 from handlers.normalise.recurrence import recurring
 from processor.clients.calendar_entries import ics
 from processor.timezones import zone as known_zone
+from tests.unit.shownhours import joined
+from tests.unit.shownhours import shown as shown_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -74,16 +74,6 @@ def weekly(
     return [span for span in spans if span[0] < span[1] and span[1] > horizon.start and span[0] < horizon.end]
 
 
-def joined(spans):
-    out = []
-    for start, end in sorted(spans):
-        if out and start <= out[-1][1]:
-            out[-1] = (out[-1][0], max(end, out[-1][1]))
-        else:
-            out.append((start, end))
-    return out
-
-
 def less(spans, cuts):
     for a, b in cuts:
         spans = [piece for s, e in spans for piece in ((s, min(e, a)), (max(s, b), e)) if piece[0] < piece[1]]
@@ -110,10 +100,8 @@ def guide(zone, days, hours):
 
 
 def shown(entries, horizon):
-    """What recurring-ical-events makes of the text, within the horizon."""
-    calendar = icalendar.Calendar.from_ical(ics(entries, NOW))
-    events = recurring_ical_events.of(calendar).between(horizon.start, horizon.end)
-    return sorted((event.start.astimezone(UTC), event.end.astimezone(UTC)) for event in events)
+    """What another library makes of the text, within the horizon."""
+    return shown_of(ics(entries, NOW), horizon.start, horizon.end)
 
 
 def around(when: date) -> Horizon:

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-import icalendar
-import recurring_ical_events
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -16,13 +14,14 @@ from handlers.normalise.effective import effective
 from handlers.normalise.hours import horizon_at
 from processor.clients.calendar_entries import Entry, decide, ics, read
 from processor.clients.calendars import Wanted
+from tests.unit.shownhours import Spans, joined
+from tests.unit.shownhours import shown as shown_of
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 """Shrinking would outlast the time limit: the example as it was found says enough."""
 ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Chatham", "Asia/Kolkata", "UTC")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-Spans = list[tuple[datetime, datetime]]
 
 minutes = st.integers(0, 95).map(lambda quarter: quarter * 15)
 clocks = minutes.map(lambda minute: f"{minute // 60:02d}:{minute % 60:02d}:00.000")
@@ -88,30 +87,19 @@ def record(schedules: tuple[SchedulePattern, ...], now: datetime) -> ScheduleUpd
     )
 
 
-def joined(spans: Spans, event: ScheduleUpdated) -> Spans:
-    """Within the horizon, in order, what touches is one."""
+def within(spans: Spans, event: ScheduleUpdated) -> Spans:
+    """The horizon's part of them."""
     first, last = event.horizon.start, event.horizon.end
-    out: Spans = []
-    for start, end in sorted((max(one[0], first), min(one[1], last)) for one in spans):
-        if out and start <= out[-1][1]:
-            out[-1] = (out[-1][0], max(end, out[-1][1]))
-        else:
-            out.append((start, end))
-    return out
+    return joined((max(start, first), min(end, last)) for start, end in spans)
 
 
 def open_hours(event: ScheduleUpdated) -> Spans:
-    return joined([(one.start, one.end) for one in event.intervals], event)
+    return within([(one.start, one.end) for one in event.intervals], event)
 
 
 def shown(texts: list[bytes], event: ScheduleUpdated) -> Spans:
-    found: Spans = []
-    for text in texts:
-        occurrences = recurring_ical_events.of(icalendar.Calendar.from_ical(text)).between(
-            event.horizon.start, event.horizon.end
-        )
-        found += [(one.start.astimezone(UTC), one.end.astimezone(UTC)) for one in occurrences]
-    return joined(found, event)
+    spans = [span for text in texts for span in shown_of(text, event.horizon.start, event.horizon.end)]
+    return within(spans, event)
 
 
 def settle(standing: dict[str, bytes], wanted: Wanted, now: datetime) -> int:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from processor.errors import PoisonError
-from tests.unit.timesdesk import Desk
+from tests.unit.normalisedesk import Desk
 
 
 def recurrence(**changes):

@@ -10,8 +10,8 @@ import pytest
 from handlers.events import CampaignUpdated, Fate, Lookup
 from processor.errors import PoisonError
 from processor.shapes import instant
+from tests.unit.normalisedesk import NOW, Desk
 from tests.unit.test_campaign_recurrences import official, recurrence, times
-from tests.unit.timesdesk import NOW, Desk
 
 DAY = timedelta(days=1)
 SUBJECT = "campaign/c-1"

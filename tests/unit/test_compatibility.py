@@ -12,13 +12,17 @@ import orjson
 import pytest
 
 from handlers.events import Decision, Outcome, QueueUpdated
+from handlers.requests.kinds import KINDS
 from processor.app.asyncapi import EVENTS, document
 from processor.app.compatibility import breaks
+from processor.app.requestfiles import read_files
 from processor.app.topics import TOPICS
 from processor.cli import main
 from processor.cli.asyncapi import text
 
-KEPT = Path(__file__).resolve().parents[2] / "docs" / "asyncapi.json"
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / "docs" / "asyncapi.json"
+REQUESTS = ROOT / "examples" / "requests"
 
 
 def test_the_document_keeps_what_the_committed_one_promised() -> None:
@@ -76,6 +80,22 @@ def test_a_record_is_valid_under_its_schema() -> None:
         validator.validate(orjson.loads(queue.data()) | {"queueId": 1})
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_request_of_another_program_is_valid_under_its_schema(kind: str) -> None:
+    made = document()
+    assert f"request.{kind}" in made["channels"]["requests"]["messages"]
+    payload = made["components"]["messages"][f"request.{kind}"]["payload"]
+    validator = jsonschema.Draft202012Validator({**payload, "components": made["components"]})
+    requests = read_files(sorted(REQUESTS.glob(f"{kind}.*")))
+    examples = [{"kind": kind, **request.fields()} for request in requests]
+    assert examples
+    for example in examples:
+        validator.validate(example)
+        for wrong in ({**example, "kind": "other"}, {**example, "colour": "blue"}):
+            with pytest.raises(jsonschema.ValidationError):
+                validator.validate(wrong)
+
+
 def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     def act(made: dict[str, Any]) -> None:
         *way, last = path.split("/")
@@ -91,6 +111,7 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
 
 
 QUEUE = "components/schemas/QueueUpdated"
+ASKED = "components/schemas/QueueRequest"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +128,10 @@ QUEUE = "components/schemas/QueueUpdated"
         (change("components/schemas/Shift/properties/start/format", "date"), "Shift.start: was string (date-time)"),
         (change("components/schemas/Presence/enum", ["AVAILABLE"]), "Presence: BUSY is gone"),
         (change("components/schemas/Standing", None), "Standing is gone"),
+        (change(f"{ASKED}/properties/slaTarget", {"type": "null"}), "QueueRequest.slaTarget: was integer or null"),
+        (change(f"{ASKED}/properties/slaPercent", None), "QueueRequest.slaPercent is gone"),
+        (change(f"{ASKED}/required", ["kind", "queueId", "slaTarget"]), "QueueRequest.slaTarget is required now"),
+        (change("components/schemas/Strategy/properties/type/enum", ["random"]), "Strategy.type: longest-idle is gone"),
         (change("channels/volume", None), "topic genesys.volume is gone"),
         (change("channels/volume/address", "volume"), "topic genesys.volume is now called volume"),
         (change("components/messages/queues/headers/properties/ce_id", None), "queues: header ce_id is gone"),
@@ -128,9 +153,13 @@ def test_a_broken_promise_is_named(act: Callable[[dict[str, Any]], None], says: 
         change(f"{QUEUE}/required", []),
         change(f"{QUEUE}/properties/modifiedBy", {"type": "string"}),
         change("components/messages/queues/headers/properties/ce_more", {"type": "string"}),
+        change(f"{ASKED}/properties/slaTarget", {}),
+        change(f"{ASKED}/properties/queueId", {"anyOf": [{"type": "string"}, {"type": "integer"}]}),
     ],
 )
-def test_an_addition_or_a_narrower_word_breaks_nothing(act: Callable[[dict[str, Any]], None]) -> None:
+def test_an_addition_a_narrower_answer_or_a_wider_question_breaks_nothing(
+    act: Callable[[dict[str, Any]], None],
+) -> None:
     old = document()
     new = copy.deepcopy(old)
     act(new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from handlers.normalise.counting import TIMED, count
-from processor.event import Event
+from processor.event import Event, Written
 from processor.telemetry import Metrics
 from tests.unit.normalisedesk import NOW, Desk, event_bridge, presence
 
@@ -19,7 +19,7 @@ async def counted(*bodies: object) -> Metrics:
     found: list[Event] = []
     for body in bodies:
         found += await desk.post(body)
-    count(metrics, found, NOW + timedelta(seconds=0.2))
+    count(metrics, [Written.of(event) for event in found], NOW + timedelta(seconds=0.2))
     return metrics
 
 

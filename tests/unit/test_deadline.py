@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from processor.web.deadline import Deadlines
+from processor.deadline import Deadlines
 
 
 async def test_work_in_time_is_left_alone_and_nothing_is_kept() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import yaml
 
 from processor.settings import load
 from sandbox.options import Options
+from tests.wheels import fetched
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -55,7 +55,7 @@ def build_steps(place: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_the_steps_of_the_image_give_the_whole_product(tmp_path: Path) -> None:
     for name in copied():
         source = ROOT / name
@@ -65,7 +65,8 @@ def test_the_steps_of_the_image_give_the_whole_product(tmp_path: Path) -> None:
             shutil.copy(source, tmp_path / name)
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
     environment["PIP_NO_COMPILE"] = "1"  # the image's business; here nobody runs it twice
-    environment |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP"))}
+    locks = [ROOT / name for name in copied() if name.startswith("requirements")]
+    environment |= fetched(ROOT / ".venv" / "wheels", *locks)
     done = subprocess.run(
         ["sh", "-c", build_steps(tmp_path)],
         cwd=tmp_path,

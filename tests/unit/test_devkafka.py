@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from processor.devkafka import classes
 from processor.devkafka.jars import _must_be_known
 from processor.devkafka.plan import draw, free_ports, identity, properties
 from processor.devkafka.stay import plan_of
@@ -66,3 +69,31 @@ def test_a_jar_that_is_not_the_one_we_know_is_refused(tmp_path: Path) -> None:
     unknown = jar.rename(tmp_path / "unknown.jar")
     with pytest.raises(FatalError, match="is not the file that we know"):
         _must_be_known([unknown])
+
+
+def test_other_jars_have_classes_of_their_own(tmp_path: Path) -> None:
+    java = Path(sys.executable)
+    assert classes.kept(tmp_path, java, "a.jar") == classes.kept(tmp_path, java, "a.jar")
+    assert classes.kept(tmp_path, java, "a.jar") != classes.kept(tmp_path, java, "b.jar")
+
+
+def test_where_the_classes_cannot_be_kept_kafka_starts_without_and_nobody_tries_again(tmp_path: Path) -> None:
+    file = tmp_path / "cache" / "classes.jsa"
+    tried: list[Path] = []
+
+    def fails(folder: Path, _: Sequence[str]) -> None:
+        tried.append(folder)
+        raise FatalError("it does not listen")
+
+    for _ in range(2):
+        classes.make(file, ["/nowhere/java"], fails)
+    assert len(tried) == 1
+    assert classes.flags(file) == ()
+    assert list(file.parent.iterdir()) == [file], "what it tried with is gone"
+
+
+def test_classes_that_are_kept_are_used(tmp_path: Path) -> None:
+    file = tmp_path / "classes.jsa"
+    assert classes.flags(file) == ()
+    file.write_bytes(b"classes")
+    assert classes.flags(file) == (f"-XX:SharedArchiveFile={file}",)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from handlers.events import PresenceUpdated
-from processor.event import Envelope, instant
+from processor.event import Raw, instant
 from tests.unit.normalisedesk import AGENT, NOW, Desk, clean, event_bridge, fate, presence
 
 FAR = "2031-01-01T00:00:00.000Z"
@@ -38,7 +38,7 @@ async def test_one_time_of_several_in_the_future_is_the_events_time(desk: Desk):
     }
     frame = event_bridge(f"v2.users.{AGENT}.activity", activity, at="2026-03-09T13:59:01.000Z")
     (event,) = clean(await desk.post(frame))
-    assert max(fence.time for fence in event.fences.values()) < NOW
+    assert max(fence.time for fence in event.fences.values()) < instant(NOW)
 
 
 async def test_clocks_may_differ_and_zones_be_mixed_up(desk: Desk):
@@ -60,7 +60,7 @@ async def test_where_nobody_knows_what_it_is_about_the_id_stands_for_the_subject
     headers = record.message.headers
     assert headers["ce_subject"] == headers["ce_id"] == record.message.key
     assert headers["ce_subjectsource"] == "id"
-    assert Envelope.from_record(record).subject == ""
+    assert Raw.from_record(record).subject == ""
 
 
 async def test_the_same_delivery_again_is_a_duplicate(desk: Desk):

@@ -10,7 +10,7 @@ import pytest
 
 from handlers.events import Lookup, Outcome
 from handlers.look_up import LookUp
-from handlers.reconcile import horizon_tick, lookups_for_all, state_tick, volume_tick
+from handlers.reconcile import lookups_for_all, state_tick, volume_tick
 from processor.clients.genesys import Answer, QueueChange, QueueState
 from processor.errors import RefusedError, RetryableError
 from processor.event import Envelope
@@ -200,16 +200,3 @@ async def test_volume_is_judged_against_the_baselines_of_now() -> None:
 
 async def test_no_queues_no_volume() -> None:
     assert list(await volume_tick(Office(), dict, list, lambda: NOON).work() or ()) == []
-
-
-async def test_the_horizon_moves_on_with_the_day_and_a_repeat_is_a_duplicate() -> None:
-    moments = [NOON, NOON + timedelta(hours=1), NOON + timedelta(days=1)]
-    known = ["schedule-group/g", "queue/q", "campaign/c"]
-    tick = horizon_tick(lambda: known, lambda: moments.pop(0))
-    first, again, next_day = [[item.to_message() for item in await tick.work() or ()] for _ in range(3)]
-    assert [message.headers["ce_id"] for message in first] == [
-        "horizon@2026-03-09/campaign/c",
-        "horizon@2026-03-09/schedule-group/g",
-    ]
-    assert [(m.headers["ce_id"], m.value) for m in first] == [(m.headers["ce_id"], m.value) for m in again]
-    assert next_day[0].value == b'{"day":"2026-03-10"}'

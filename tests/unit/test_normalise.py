@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from handlers.events import PresenceUpdated, QueueUpdated, VolumeUpdated
+from handlers.events import Presence, PresenceUpdated, QueueUpdated, VolumeUpdated
 from processor.errors import PoisonError
 from tests.unit.normalisedesk import AGENT, NOW, Desk, clean, event_bridge, fate, lookups, presence
 
@@ -237,7 +237,7 @@ async def test_memory_of_a_busy_queue_is_bounded(desk: Desk):
     row = desk.tables["genesys.volume"].get("queue/q-1")
     assert row is not None
     assert len(row.fences) == len(row.marks) <= 51
-    assert len(row.known) == 16
+    assert 16 <= len(row.known) <= 24
 
 
 async def test_a_subject_that_differs_from_the_one_it_is_filed_under_is_poison(desk: Desk):
@@ -260,3 +260,12 @@ async def test_a_restart_gives_the_same_verdicts_as_none(desk: Desk):
         ]
     assert steady.now == restarted.now
     assert isinstance(steady.now, datetime)
+
+
+async def test_the_bare_payload_of_a_topic_that_only_headers_name_is_read(desk: Desk):
+    """CloudEvents in binary mode: the body is the data alone."""
+    headers = {"ce-specversion": "1.0", "ce-type": f"v2.users.{AGENT}.presence", "ce-id": "a-1", "ce-source": "x"}
+    body = {"presenceDefinition": {"systemPresence": "MEAL"}, "modifiedDate": "2026-03-09T13:00:00Z"}
+    (event,) = clean(await desk.post(body, headers=headers))
+    assert isinstance(event, PresenceUpdated)
+    assert (event.id, event.subject, event.presence) == ("a-1", f"agent/{AGENT}", Presence.MEAL)

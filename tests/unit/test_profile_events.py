@@ -63,3 +63,38 @@ async def test_the_end_of_what_was_never_known_is_no_record() -> None:
     desk = await Desk.open()
     (fate,) = await desk.answer("profile", "profile/p-2", {"deleted": True})
     assert fate.fate == "ignored"
+
+
+async def test_a_profiles_own_date_orders_what_clocks_would_turn_round() -> None:
+    """The answer was asked for, by a clock that is ahead, after the export noted the next version."""
+    desk = await Desk.open()
+    (shown,) = await desk.answer(
+        "profile", "profile/p-1", {**PROFILE, "version": 6, "dateModified": "2026-03-09T15:20:00.000Z"}, asked=at(30)
+    )
+    (told,) = await desk.post(exported(1, 29, version=7, name="Later", dateModified="2026-03-09T15:29:00.000Z"))
+    assert isinstance(shown, ProfileUpdated)
+    assert shown.time == at(20)
+    assert isinstance(told, ProfileUpdated)
+    assert (told.version, told.name, told.time) == ("7", "Later", at(29))
+
+
+async def test_a_version_never_gives_way_to_an_earlier_one() -> None:
+    desk = await Desk.open()
+    await desk.post(exported(1, 1, version=7, name="Later"))
+    (early,) = await desk.answer("profile", "profile/p-1", {**PROFILE, "version": 6}, asked=at(30))
+    assert (early.fate, early.reason) == ("ignored", "an earlier version than the one that is known")
+    (unsaid,) = await desk.post(exported(2, 40, version=None, name="Without a version"))
+    assert unsaid.name == "Without a version"
+    await desk.answer("profile", "profile/p-1", {"deleted": True}, asked=at(50))
+    (anew,) = await desk.answer("profile", "profile/p-1", {**PROFILE, "version": 1}, asked=at(55))
+    assert (anew.deleted, anew.version) == (False, "1")
+
+
+async def test_an_event_of_changes_alone_leaves_the_rest_as_it_is_known() -> None:
+    desk = await Desk.open()
+    await desk.post(exported(1, 1, version=6))
+    changed = {"id": "e-2", "type": "ROUTING_PROFILE", "timestamp": "2026-03-09T15:02:00.000Z", "profileId": "p-1"}
+    (event,) = await desk.post({**changed, "changes": {"utilizationPercent": 92}})
+    assert isinstance(event, ProfileUpdated)
+    assert (event.name, event.changes["utilizationPercent"]) == ("Tier 1", 92)
+    assert event.changes["wrapUpCodes"] == []

@@ -14,8 +14,9 @@ from handlers.requests.profile_words import differing, same
 from handlers.requests.utilization import LOOK_BACK, Thresholds, recommend
 from handlers.requests.words import InvalidRequest
 from processor.clients.genesys.guide.profiles import details
-from processor.clients.genesys.jobs.profiles import Load
-from processor.clients.genesys.platform.profiles import _share, proficiency
+from processor.clients.genesys.jobs import Found
+from processor.clients.genesys.jobs.profiles import Load, Place
+from processor.clients.genesys.platform.profiles import CAPACITY, Profiles, _share, proficiency
 from processor.errors import RefusedError
 
 
@@ -56,6 +57,9 @@ def test_the_guides_limits_are_the_limits() -> None:
         "overflowRoutingTargets",
     }
     assert set(problems(profileId="p", name="", utilizationPercent=-1)) == {"name", "utilizationPercent"}
+    many = [f"u-{number}" for number in range(101)]
+    read("routing-profile", {"userIds": many[:100], "utilizationPercent": 1})
+    assert set(problems(userIds=many, utilizationPercent=1)) == {"userIds"}
 
 
 def test_every_problem_is_told_at_once_with_its_place() -> None:
@@ -166,6 +170,7 @@ def test_order_and_names_make_no_difference_but_the_order_of_overflow_does() -> 
     assert not same(codes(2), codes(1))
     assert not same(targets(2), targets(2)[::-1])
     assert not same(skills(1), skills(1, 91))
+    assert same(skills(1, 90.04), skills(1)), "a proficiency is not told more exactly"
 
 
 def test_only_what_was_expected_is_compared() -> None:
@@ -186,3 +191,30 @@ def test_what_cannot_be_taken_back_is_said() -> None:
         rules.reverse(request, {"utilizationPercent": None}, {"utilizationPercent": 60})
     with pytest.raises(RefusedError, match="nothing was changed"):
         rules.reverse(request, {"utilizationPercent": 60}, {"utilizationPercent": 60})
+
+
+def test_only_those_who_were_changed_are_named_in_an_undo() -> None:
+    rules = ConfigureProfiles(None, lambda: datetime.now(UTC))  # type: ignore[arg-type]
+    request = ProfileRequest.read({"userIds": ["a", "b"], "utilizationPercent": 50})
+    one, other = {"maximumCapacities": {"email": 4}}, {"maximumCapacities": {"email": 2}}
+    back = rules.reverse(request, {"users": {"a": one, "b": other}}, {"users": {"a": other, "b": other}})
+    assert back == {"userIds": ["a"], **one}
+    with pytest.raises(RefusedError, match="different"):
+        rules.reverse(request, {"users": {"a": one, "b": {"maximumCapacities": {"email": 3}}}}, {"users": {}})
+
+
+def test_a_capacity_is_written_beside_what_else_is_set_there() -> None:
+    place = Place(CAPACITY, "a")
+    own = {
+        "level": "Agent",
+        "utilization": {"email": {"maximumCapacity": 4, "interruptableMediaTypes": ["call"], "includeNonAcd": True}},
+        "labelUtilizations": {"l-1": {"labelName": "Gold", "maximumCapacity": 2}},
+        "maxInboundCalls": 3,
+    }
+    found = Found({"own": own, "organisation": own}, "", datetime.now(UTC))
+    (write,) = Profiles(None).writes(place, found, {"maximumCapacities": {"email": 2}})  # type: ignore[arg-type]
+    assert write.body == {
+        "utilization": {"email": {"maximumCapacity": 2, "interruptableMediaTypes": ["call"], "includeNonAcd": True}},
+        "labelUtilizations": {"l-1": {"maximumCapacity": 2}},
+        "maxInboundCalls": 3,
+    }

@@ -89,8 +89,14 @@ def certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 @asynccontextmanager
 async def genesys(context: ssl.SSLContext, seen: list[web.Request]) -> AsyncIterator[int]:
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.StreamResponse:
         seen.append(request)
+        if request.path == "/socket":
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.send_str("an event")
+            await socket.close()
+            return socket
         return web.json_response({"path": request.path})
 
     app = web.Application()
@@ -157,6 +163,24 @@ async def test_without_the_authority_nobody_is_trusted(tmp_path: Path) -> None:
         with pytest.raises(Unreachable, match=r"TLS: its certificate is not trusted .*CA_FILE"):
             await api.request("GET", "/")
     assert not seen
+
+
+async def test_a_socket_goes_the_same_way_and_needs_no_credentials_of_ours(tmp_path: Path) -> None:
+    authority, context = certificates(tmp_path)
+    seen: list[web.Request] = []
+    heads: list[str] = []
+    async with genesys(context, seen) as port, proxy(port, heads) as address:
+        proxies = Proxies({"https": address})
+        async with open_session(authority) as session:
+            api = Api("genesys", f"https://{HOST}", session, auth=Basic("a", "b"), policy=ONCE, proxies=proxies)
+            async with await api.socket(f"wss://{HOST}/socket", 5) as socket:
+                assert await socket.receive_str(timeout=5) == "an event"
+        async with open_session() as session:
+            api = Api("genesys", f"https://{HOST}", session, policy=ONCE, proxies=proxies)
+            with pytest.raises(Unreachable, match=r"TLS: its certificate is not trusted .*CA_FILE"):
+                await api.socket(f"wss://{HOST}/socket", 5)
+    assert [head.splitlines()[0] for head in heads] == [f"CONNECT {HOST}:443 HTTP/1.1"] * 2
+    assert ["Authorization" in request.headers for request in seen] == [False]
 
 
 async def test_a_proxy_that_is_not_there_is_named_without_its_password(unused_tcp_port: int) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from handlers.events import Fate, ScheduleUpdated
 from processor.errors import PoisonError
+from processor.event import Written
+from tests.unit.normalisedesk import Desk
 from tests.unit.test_schedules import callback, on, schedule
-from tests.unit.timesdesk import Desk
 
 DAY = timedelta(days=1)
 
@@ -149,4 +150,4 @@ async def test_a_callback_older_than_the_answer_brings_nothing_back():
     (before,) = await answered(desk, listed, datetime(2026, 3, 9, 13, 15, tzinfo=UTC))
     (fate,) = await desk.post(callback(10, id="removed"))
     assert isinstance(fate, Fate)
-    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last.schedules == before.schedules
+    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == Written.of(before)

@@ -14,7 +14,7 @@ from handlers.capacity import Floor, Opened, average, capacity
 from handlers.events import Outcome
 from handlers.normalise.recurrence import DAY, Entry, entries
 from handlers.reports.schedules import measured
-from handlers.requests.inbound import compare
+from handlers.requests.inbound import Hours, compare
 from handlers.requests.schedule import ScheduleRequest
 from handlers.requests.words import InvalidRequest
 from handlers.requests.working_week import as_recurrences, differing, shown_entries, weeks
@@ -122,7 +122,7 @@ def test_times_that_yaml_reads_as_numbers_are_told_and_dates_are_taken() -> None
     [
         ({**WEEKLY, "start": "2026-01-05T08:00"}, "", "say either"),
         ({"scheduleId": "s", "name": "x"}, "scheduleEntries", "official API"),
-        ({"scheduleId": "s", "rrule": "FREQ=DAILY"}, "start", "say it"),
+        ({"scheduleId": "s", "rrule": "FREQ=DAILY"}, "start", "2026-01-05T09:00:00.000"),
         ({**RECURRING, "start": "2026-11-23T09:00Z"}, "start", "zone is that of the group"),
         ({**RECURRING, "start": "2026-11-23"}, "start", "no local date and time"),
         ({**RECURRING, "start": "soon"}, "start", "2026-01-05T08:00:00.000"),
@@ -225,11 +225,14 @@ async def test_contacts_are_judged_on_the_clocks_of_each_zone() -> None:
             return [Arrivals(noon, noon + HOUR / 2, 30), Arrivals(noon + 1.5 * HOUR, noon + 2.5 * HOUR, 10)]
 
     opened = (entries([entry(["monday"], "09:00", "14:00")], ""),)
-    hours = {"before": None, "after": opened}
-    found = await compare(
-        Came(), ["q"], ["Europe/Berlin", "America/New_York", "EST", ""], hours, until=noon + DAY, days=7
-    )  # type: ignore[arg-type]
+    hours = {
+        "before": Hours(opened, ["Asia/Tokyo"]),
+        "unread": Hours(None, ["Europe/Berlin"]),
+        "after": Hours(opened, ["Europe/Berlin", "America/New_York", "EST", ""]),
+    }
+    found = await compare(Came(), ["q"], hours, until=noon + DAY, days=7)  # type: ignore[arg-type]
     shown = {one["timeZone"]: one for one in found["outside"]}
+    assert shown["Asia/Tokyo"] == {"timeZone": "Asia/Tokyo", "before": {"contacts": 40, "share": 1.0}}
     assert found["offered"] == 40
     assert shown["America/New_York"] == {"timeZone": "America/New_York", "after": {"contacts": 35, "share": 0.875}}
     assert shown["Europe/Berlin"] == {"timeZone": "Europe/Berlin", "after": {"contacts": 10, "share": 0.25}}
@@ -238,14 +241,13 @@ async def test_contacts_are_judged_on_the_clocks_of_each_zone() -> None:
 
 def test_measures_count_what_was_not_valid_and_how_long_the_rest_took() -> None:
     def ended(status: str, schedule: str = "s", **more: Any) -> Outcome:
-        request = {"scheduleId": schedule}
         return Outcome(
             id=status,
             time=datetime(2026, 1, 1, tzinfo=UTC),
             subject="schedule/s",
             kind="schedule",
             status=status,
-            request=request,
+            audit={"scheduleId": schedule},
             **more,
         )
 

@@ -85,6 +85,19 @@ async def test_outputs_and_offsets_are_one_commit() -> None:
     assert sum(len(messages) for _, messages in log.commits) == 100
 
 
+async def test_a_handler_may_be_a_plain_function_and_each_record_is_counted_once() -> None:
+    log, metrics = MemoryLog(), Metrics.build()
+    await put(log, FACTS)
+
+    def at_once(event: Fact) -> list[Note]:
+        return [note(event, event.number)]
+
+    async with running(Group("plain", Fact.topic, (on(Fact, at_once),), pure=True), log, metrics=metrics):
+        await until(lambda: len(log.all(Note.topic)) == 100)
+    counted = metrics.registry.get_sample_value("processor_records_total", {"group": "plain", "outcome": "done"})
+    assert counted == 100
+
+
 async def test_poison_and_bugs_are_parked_in_the_same_commit_and_others_go_on() -> None:
     log = MemoryLog()
     bad = Message(Fact.topic, "s/1", b'{"number": "many"}', fact("s/1", 0, "odd").to_message().headers)

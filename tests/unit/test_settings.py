@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,68 @@ def test_a_secret_may_come_from_a_file_and_an_error_never_shows_it(tmp_path: Pat
     assert settings.wfm_secret.get_secret_value() == "s3cret-value"
     with pytest.raises(SettingsError) as raised:
         load({"PROCESSOR_WFM_SECRET_FILE": str(secret), "PROCESSOR_PARTITIONS": "0"})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_in_the_file_too_every_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    for name in ("wfm", "callers", "gateway"):
+        (tmp_path / name).write_text(f"secret-of-{name}\n")
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"wfm_secret_file: {tmp_path / 'wfm'}\n"
+        f"webhook_basic_file: {tmp_path / 'callers'}\n"
+        f"destinations: {{gateway: {{url: 'http://gateway', secret_file: {tmp_path / 'gateway'}}}}}\n"
+    )
+    settings = load({"PROCESSOR_CONFIG": str(file)})
+    assert set(settings.secrets) == {"secret-of-wfm", "secret-of-callers", "secret-of-gateway"}
+    assert "secret-of" not in repr(settings)
+    settings = load({"PROCESSOR_CONFIG": str(file), "PROCESSOR_WFM_SECRET": "of-the-environment"})
+    assert settings.wfm_secret
+    assert settings.wfm_secret.get_secret_value() == "of-the-environment"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("wfm_secret: s3cret\nwfm_secret_file: also", "wfm_secret and wfm_secret_file: set one of them"),
+        ("wfm_secret_file: nowhere/secret", "wfm_secret_file: nowhere/secret cannot be read"),
+        ("wfm_secret_file: [a, b]", "wfm_secret_file must be the name of a file"),
+        ("wfm_secret_file: binary", "binary cannot be read: it is no text"),
+        ("wfm_url_file: there", "unknown name 'wfm_url_file'"),
+        ("destinations: {w: {url: 'http://w', secret_file: nowhere}}", "destinations.w: secret_file: nowhere cannot"),
+        ("destinations: {w: {url: 'http://w', secret: s3cret, secret_file: nowhere}}", "set one of them"),
+        ("destinations: {w: {url: 'http://w', url_file: x}}", "DESTINATIONS.W.URL_FILE"),
+        ("destinations: [w]", "DESTINATIONS"),
+        ("destinations: {w: there}", "DESTINATIONS.W"),
+    ],
+)
+def test_a_file_that_names_a_secret_wrongly_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("binary").write_bytes(b"\xff\xfe")
+    Path("config.yaml").write_text(written)
+    with pytest.raises(SettingsError, match=re.escape(says)) as raised:
+        load({"PROCESSOR_CONFIG": "config.yaml"})
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (b"partitions: 3\nwfm_secret: 's3cret", "it is no YAML at line 2"),
+        (b"wfm_secret: s3cret\npartitions: {3", "it is no YAML at line 2"),
+        (b"wfm_secret: *s3cret", "it is no YAML at line 1"),
+        (b"wfm_secret: !s3cret", "it is no YAML at line 1"),
+        (b"\xff\xfes3cret", "cannot be read: it is no"),
+        (b"wfm_secret: s3cret\x00", "cannot be read: it is no YAML"),
+        (b"- s3cret", "must hold names and values"),
+    ],
+)
+def test_a_broken_file_is_refused_without_showing_what_stands_there(tmp_path: Path, written: bytes, says: str) -> None:
+    (tmp_path / "config.yaml").write_bytes(written)
+    with pytest.raises(SettingsError, match=says) as raised:
+        load({"PROCESSOR_CONFIG": str(tmp_path / "config.yaml")})
     assert "s3cret" not in str(raised.value)
 
 

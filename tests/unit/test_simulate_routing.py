@@ -58,7 +58,7 @@ def test_the_urgent_first_and_among_equals_in_their_order() -> None:
 
 def test_rules_are_tried_by_number_and_the_default_last_wherever_it_stands() -> None:
     found = simulate(
-        rules(default(), rule(2, ("priority", "equal", "high")), rule(1, ("vip", "equal", True))),
+        rules(default() | {"priority": 1}, rule(2, ("priority", "equal", "high")), rule(1, ("vip", "equal", True))),
         [{"id": "e1", "priority": "high", "vip": True}, {"id": "e2", "priority": "high"}, {"id": "e3"}],
         [agent("a")],
     )

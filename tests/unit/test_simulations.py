@@ -159,4 +159,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "capacity exceeded" in capsys.readouterr().out
     assert main(["simulate", str(file(tmp_path, {**ASKED, "agents": {}}))]) == 3
     assert "agents" in capsys.readouterr().err
-    assert main(["simulate", str(tmp_path / "nothing.yaml")]) == 1
+    assert main(["simulate", str(tmp_path / "nothing.yaml")]) == 3

@@ -3,83 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from processor.errors import FatalError, RetryableError
-from processor.eventlog import Message
+from processor.errors import FatalError, PoisonError
 from processor.spool import Spool
-from processor.spool_forward import Patience
-from processor.spool_left import adopt, left_over, spool_of
-from processor.telemetry import Metrics
-
-TOPIC = "genesys.raw"
-QUICK = Patience(direct=0.05, abandon=0.05, last=0.05, pause=0.001, longest_pause=0.005)
-
-
-class Upstream:
-    """Kafka as the spool meets it: takes, refuses, or hangs; what hangs lands only when it was not abandoned."""
-
-    def __init__(self) -> None:
-        self.taken: list[Message] = []
-        self.mood = "takes"
-        self.news = asyncio.Event()
-        self.under_way = 0
-        self.abandoned_with: list[int] = []
-
-    def turn(self, mood: str) -> None:
-        self.mood = mood
-        self.news.set()
-
-    async def append(self, messages: Sequence[Message]) -> None:
-        self.under_way += 1
-        try:
-            while self.mood == "hangs":
-                self.news.clear()
-                await self.news.wait()
-            await asyncio.sleep(0)
-            if self.mood == "refuses":
-                raise RetryableError("no leader")
-            self.taken += messages
-        finally:
-            self.under_way -= 1
-
-    async def abandon(self) -> None:
-        self.abandoned_with.append(self.under_way)
-
-    async def check(self) -> None:
-        if self.mood != "takes":
-            raise RetryableError("no leader")
-
-
-@asynccontextmanager
-async def spooling(folder: Path, upstream: Upstream, **more: Any) -> AsyncIterator[tuple[Spool, Metrics]]:
-    metrics = Metrics.build()
-    file = more.pop("file", folder / "spool.db")
-    clock = more.pop("clock", lambda: datetime.now(UTC))
-    where = Spool.open(file, upstream, TOPIC, 4, clock, metrics=metrics, patience=QUICK, **more)
-    async with asyncio.timeout(20), where as spool, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(spool.run())
-        yield spool, metrics
-        running.cancel()
-
-
-def one(number: int, key: str = "agent/u-1") -> Message:
-    return Message(TOPIC, key, b"%d" % number, {"ce_id": f"e{number}"})
-
-
-def numbers(upstream: Upstream) -> list[int]:
-    return [int(message.value or b"") for message in upstream.taken]
-
-
-async def until(what: Callable[[], bool]) -> None:
-    while not what():  # noqa: ASYNC110 - what it looks at tells nobody
-        await asyncio.sleep(0)
+from tests.unit.spooldesk import Upstream, numbers, one, shown, spooling, until
 
 
 async def test_while_kafka_takes_it_nothing_is_kept(tmp_path: Path) -> None:
@@ -168,10 +98,10 @@ async def test_one_that_is_late_takes_all_others_with_it_at_once(tmp_path: Path)
     upstream = Upstream()
     upstream.turn("hangs")
     async with spooling(tmp_path, upstream) as (spool, _):
-        first = asyncio.create_task(spool.append([one(0)]))
+        first = asyncio.ensure_future(spool.append([one(0)]))
         await until(lambda: upstream.under_way == 1)
         spool._switch("told by the test")
-        later = asyncio.create_task(spool.append([one(1)]))
+        later = asyncio.ensure_future(spool.append([one(1)]))
         await first
         await later
         assert upstream.under_way <= 1, "only the forwarder may be there"
@@ -215,7 +145,7 @@ async def test_who_gave_up_while_it_was_being_kept_is_forwarded_all_the_same(tmp
     upstream.turn("refuses")
     async with spooling(tmp_path, upstream) as (spool, _):
         await spool.append([one(0)])
-        hasty = asyncio.create_task(spool.append([one(1)]))
+        hasty = asyncio.ensure_future(spool.append([one(1)]))
         await until(lambda: bool(spool._writes))
         hasty.cancel()
         upstream.turn("takes")
@@ -224,128 +154,39 @@ async def test_who_gave_up_while_it_was_being_kept_is_forwarded_all_the_same(tmp
     assert numbers(upstream) == [0, 1, 2]
 
 
-def shown(metrics: Metrics, name: str) -> float | None:
-    return metrics.registry.get_sample_value(f"processor_spool_{name}")
-
-
-async def test_a_full_spool_refuses_and_takes_again_once_kafka_has_taken_some(tmp_path: Path) -> None:
+async def test_who_gives_up_on_the_way_to_kafka_is_neither_kept_nor_held_against_it(tmp_path: Path) -> None:
     upstream = Upstream()
-    upstream.turn("refuses")
-    async with spooling(tmp_path, upstream, most_bytes=2_000) as (spool, metrics):
-        kept = 0
-        with pytest.raises(RetryableError, match="the spool is full"):  # noqa: PT012 - it raises at some time
-            while True:
-                await spool.append([one(kept)])
-                kept += 1
-        assert 50 < kept < 150
-        assert 1_900 < (shown(metrics, "bytes") or 0) <= 2_000
-        with pytest.raises(RetryableError, match="the spool is full"):
-            await spool.append([Message(TOPIC, "agent/u-1", b"9" * 2_000)])
+    async with spooling(tmp_path, upstream) as (spool, metrics):
+        upstream.turn("hangs")
+        hasty = spool.append([one(0)])
+        await until(lambda: upstream.under_way == 1)
+        hasty.cancel()
+        await until(lambda: upstream.under_way == 0)
         upstream.turn("takes")
-        await spool.emptied()
-        assert numbers(upstream) == list(range(kept)), "what was refused is nowhere"
-        assert shown(metrics, "bytes") == 0
-        upstream.turn("refuses")
-        await spool.append([one(kept)])
+        await spool.append([one(1)])
+    assert numbers(upstream) == [1]
+    assert metrics.registry.get_sample_value("processor_spooled_records_total") == 0
 
 
-async def test_a_full_spool_is_not_ready(tmp_path: Path) -> None:
+async def test_who_gives_up_while_he_waits_to_be_let_in_holds_up_nobody(tmp_path: Path) -> None:
     upstream = Upstream()
-    upstream.turn("refuses")
-    async with spooling(tmp_path, upstream, most_bytes=len("agent/u-1") + len("0") + len("ce_ide0")) as (spool, _):
-        await spool.check()
-        await spool.append([one(0)])
-        with pytest.raises(RetryableError, match="the spool is full"):
-            await spool.check()
-
-
-async def test_what_a_killed_process_left_counts_for_the_bound(tmp_path: Path) -> None:
-    upstream = Upstream()
-    upstream.turn("refuses")
+    upstream.turn("hangs")
     async with spooling(tmp_path, upstream) as (spool, _):
-        await spool.append([Message(TOPIC, f"agent/u-{n}", b"x" * 10_000) for n in range(20)])
-    async with spooling(tmp_path, upstream, most_bytes=200_000) as (spool, _):
-        with pytest.raises(RetryableError, match="the spool is full"):
+        first = spool.append([one(0)])
+        await until(lambda: spool._spooling)
+        assert not spool._open.is_set()
+        spool.append([one(1)]).cancel()  # before it has even begun to wait
+        upstream.turn("takes")
+        await first
+        await spool.emptied()
+        await spool.append([one(2)])
+    assert numbers(upstream) == [0, 2]
+
+
+async def test_what_kafka_never_takes_is_not_kept_for_it_either(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.turn("cannot write it")
+    async with spooling(tmp_path, upstream) as (spool, _):
+        with pytest.raises(PoisonError):
             await spool.append([one(0)])
-
-
-async def test_the_age_of_the_oldest_grows_while_it_lies_there(tmp_path: Path) -> None:
-    upstream = Upstream()
-    upstream.turn("refuses")
-    clock = [datetime(2026, 3, 9, tzinfo=UTC)]
-    async with spooling(tmp_path, upstream, clock=lambda: clock[0]) as (spool, metrics):
-        await spool.append([one(0)])
-        await until(lambda: spool._forwarder._oldest is not None)
-        clock[0] += timedelta(minutes=7)
-        assert shown(metrics, "oldest_seconds") == 420
-        upstream.turn("takes")
-        await spool.emptied()
-        assert shown(metrics, "oldest_seconds") == 0
-
-
-def test_which_spools_nobody_opens_any_more(tmp_path: Path) -> None:
-    base = tmp_path / "spool.db"
-    there = [
-        "spool.db",
-        "spool-1.db",
-        "spool-2.db",
-        "spool-3.db",
-        "spool-3.db-wal",
-        "spool-x.db",
-        "spool-3.db-lease-spool",
-    ]
-    for name in there:
-        (tmp_path / name).touch()
-    assert [file.name for file in left_over(base, 1)] == ["spool-1.db", "spool-2.db", "spool-3.db"]
-    assert [file.name for file in left_over(base, 2)] == ["spool-3.db", "spool.db"]
-    assert left_over(tmp_path / "nowhere" / "spool.db", 1) == ()
-    assert [spool_of(base, None).name, spool_of(base, 2).name] == ["spool.db", "spool-2.db"]
-
-
-async def adopted(file: Path, upstream: Upstream) -> Metrics:
-    metrics = Metrics.build()
-    await adopt(file, upstream, TOPIC, 4, lambda: datetime.now(UTC), metrics=metrics, patience=QUICK)
-    return metrics
-
-
-async def test_a_spool_that_its_worker_left_is_sent_in_order_and_removed(tmp_path: Path) -> None:
-    upstream = Upstream()
-    upstream.turn("refuses")
-    left = spool_of(tmp_path / "spool.db", 3)
-    async with spooling(tmp_path, upstream, file=left) as (spool, _):
-        for number in range(10):
-            await spool.append([one(number)])
-    adopting = asyncio.create_task(adopted(left, upstream))
-    async with spooling(tmp_path, upstream, file=spool_of(tmp_path / "spool.db", 1)) as (spool, _):
-        await spool.append([one(10, "agent/u-2")])
-        upstream.turn("takes")
-        metrics = await adopting
-        await spool.emptied()
-    assert [number for number in numbers(upstream) if number < 10] == list(range(10))
-    assert sorted(numbers(upstream)) == list(range(11))
-    assert shown(metrics, "forwarded_records_total") == 10
-    assert shown(metrics, "left_records") == 0
-    assert left_over(tmp_path / "spool.db", 2) == []
-
-
-async def test_a_spool_that_its_worker_still_has_is_left_alone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    upstream = Upstream()
-    upstream.turn("refuses")
-    left = spool_of(tmp_path / "spool.db", 3)
-    async with spooling(tmp_path, upstream, file=left) as (spool, _):
-        await spool.append([one(0)])
-        await adopted(left, upstream)
-        assert "spool-not-adopted" in caplog.text
-        upstream.turn("takes")
-        await spool.emptied()
-    assert numbers(upstream) == [0]
-
-
-async def test_a_left_file_that_is_no_spool_is_told_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    left = tmp_path / "spool-3.db"
-    left.write_bytes(b"no database" * 1000)
-    await adopted(left, Upstream())
-    assert "spool-not-adopted" in caplog.text
-    assert left.read_bytes().startswith(b"no database")
+        assert not spool._spooling

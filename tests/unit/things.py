@@ -137,5 +137,4 @@ def group(things: Things | None, now: datetime = NOW) -> Group:
     """The group as `handlers.requests` makes it, with our rules; None: Genesys is not configured."""
     ends = LogEnds()
     door = Door({"thing": things} if things else None, ends, lambda: now, lambda: now)
-    follows = (ends.outcomes, ends.brakes)
-    return Group("requests", Requested.topic, (on(Requested, door),), follows=follows, reads=door.reads)
+    return Group("requests", Requested.topic, (on(Requested, door),), follows=ends.tables, reads=door.reads)

@@ -102,6 +102,10 @@ class Genesys(Protocol):
         """The queue as it is now. Raises `RefusedError` when it does not exist."""
         ...
 
+    async def joined(self, queue_id: str, user_ids: Sequence[str]) -> frozenset[str]:
+        """Of these users, who is a member of the queue and joined to it."""
+        ...
+
     async def change_queue(self, change: QueueChange) -> tuple[QueueState, QueueState]:
         """Write the state, with the vendor's own guard against lost updates; returns (before, after).
 

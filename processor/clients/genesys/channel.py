@@ -193,7 +193,7 @@ class Channel:
             if topic == "channel.metadata" or said.get("result") == "200":
                 return
             if topic == "v2.system.socket_closing":
-                raise Broken("Genesys will close the socket: a new one is opened before")
+                raise Broken("Genesys will close the socket: a new one is opened at once")
             if str(said.get("result")) == "404":
                 self._id = ""
                 raise Broken("the channel is gone")

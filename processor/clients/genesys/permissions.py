@@ -31,7 +31,7 @@ PLATFORM: Mapping[str, tuple[Need, ...]] = {
         ("processautomation:trigger:view", "processautomation:trigger:edit"),
         ("processautomation:trigger:add",),
     ),
-    "schedule": (SEE_SCHEDULE, ("routing:schedule:edit",), SEE_GROUP, COUNT),
+    "schedule": (SEE_SCHEDULE, ("routing:schedule:edit",), SEE_GROUP, COUNT, SEE_QUEUE),
     "campaign-schedule": (
         ("outbound:campaign:view",),
         SEE_CAMPAIGN_HOURS,
@@ -72,7 +72,7 @@ GUIDE: Mapping[str, tuple[Need, ...]] = {
     "volume": (ANALYSE, READ_QUEUE),
     "loop": (READ_QUEUE, WRITE_QUEUE),
     "register": (("webhook:write", "webhooks:write"),),
-    "schedule": (("schedule:read",), ("schedule:write",), ("analytics:conversations:read",)),
+    "schedule": (("schedule:read",), ("schedule:write",), ("analytics:conversations:read",), READ_QUEUE),
     "campaign-schedule": (READ_CAMPAIGN, ("outbound:campaign:write",), READ_QUEUE, ("scheduling:read",)),
     "routing-profile": (
         ("routing:profile:read",),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from processor.clients.api import Api, NotAllowed, NotFound, Reply, Unauthorised
-from processor.errors import FarSideDown, RefusedError, RetryableError
+from processor.errors import RefusedError, RetryableError
 
 MARGIN = 60.0
 """Seconds before its end at which a token is no longer used (half its life, where that is shorter)."""
@@ -56,7 +56,7 @@ class ClientCredentials:
         """What the last token may do; None where the login host does not say."""
 
     async def headers(self) -> Mapping[str, str]:
-        """The bearer token. Raises `FarSideDown` when the login host refuses us: no record is at fault.
+        """The bearer token. Raises `Unauthorised` when the login host refuses us: no record is at fault.
 
         While the login host is away the old token is used as long as it lives.
         """
@@ -83,7 +83,7 @@ class ClientCredentials:
             reply = await self._ask()
         except (RefusedError, Unauthorised) as refusal:
             # without the refusal's own text: a login host may echo what it was sent
-            raise FarSideDown(
+            raise Unauthorised(
                 "genesys: the login host refuses our credentials; check the client id, its secret and the region",
                 timedelta(seconds=30),
             ) from refusal

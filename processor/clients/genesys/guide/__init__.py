@@ -37,7 +37,7 @@ class Guide:
         self._api = api
         self._named = tuple(sorted(queues))
         self._looks = Looks(api)
-        self._volumes = Volumes(api)
+        self._volumes = Volumes(api, clocks)
         self._adjustment = Adjustment(api.urgent(), clocks)  # the loop does not wait behind what is asked in bulk
         self._organisation = ""
 
@@ -87,6 +87,14 @@ class Guide:
         body = (await self._api.request("GET", f"/api/v2/routing/queues/{path_id(queue_id)}")).json()
         return queue_state({**body, "id": queue_id})
 
+    async def joined(self, queue_id: str, user_ids: Sequence[str]) -> frozenset[str]:
+        """See `Genesys.joined`: the guides show nobody joined, and no way to join anybody."""
+        del queue_id, user_ids
+        return frozenset()
+
     async def change_queue(self, change: QueueChange) -> tuple[QueueState, QueueState]:
         """See `Genesys.change_queue`; waits until the edge shows it."""
-        return await self._adjustment.change(change)
+        try:
+            return await self._adjustment.change(change)
+        finally:
+            self._volumes.changed(change.queue_id)

@@ -28,6 +28,7 @@ from processor.clients.genesys.jobs.campaigns import (
     Shift,
     Slot,
     Wanted,
+    absent,
     clock_text,
 )
 from processor.clients.genesys.pages import entities, path_id, to_the_end
@@ -73,7 +74,10 @@ class Campaigns:
     async def present(self, campaign_id: str) -> Present:
         """All pages, should there be any."""
         path, asked = f"{ROOT}/{path_id(campaign_id)}/schedules", self._api.now()
-        found, _ = await to_the_end(self._api, path)
+        try:
+            found, _ = await to_the_end(self._api, path)
+        except NotFound as missing:
+            raise absent(campaign_id, missing) from missing
         entries = (Entry(str(one.get("id") or ""), str(one.get("name") or ""), one) for one in found)
         return Present(campaign_id, tuple(entries), asked)
 

@@ -24,6 +24,7 @@ from processor.clients.genesys.jobs.presence import (
     Overriding,
     State,
     Wanted,
+    absent,
     change_presence,
     letters,
 )
@@ -39,6 +40,8 @@ WORDS: Mapping[str, str] = {
 
 class Presences:
     """The job `Presences` in the guide dialect."""
+
+    streams = True
 
     def __init__(self, api: Api, clocks: Time) -> None:
         self._api = api
@@ -65,7 +68,10 @@ class Presences:
         return _state(user_id, await self._read(user_id))
 
     async def _read(self, user_id: str) -> Found:
-        return _found(await self._api.request("GET", _presence(user_id)))
+        try:
+            return _found(await self._api.request("GET", _presence(user_id)))
+        except NotFound as missing:
+            raise absent(user_id, missing) from missing
 
     def write(self, state: State, wanted: Wanted) -> Write:
         """PUT with the ETag that was read, if there was one."""

@@ -10,7 +10,6 @@ from processor.clients.api import Api, Forbidden, NotAllowed, NotFound
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.profiles import Fields, Load, Place
 from processor.clients.genesys.pages import entities, path_id
-from processor.errors import RefusedError
 
 PROFILES = "/api/v2/routing/profiles"
 LISTS = {"skill": "/api/v2/routing/skills", "wrap-up-code": "/api/v2/routing/wrapupcodes"}
@@ -48,9 +47,8 @@ class Profiles:
         try:
             reply = await self._api.request("GET", f"{PROFILES}/{path_id(place.id)}")
         except NotFound as missing:
-            raise RefusedError(
-                f"there is no routing profile {place.id}: {missing}", "the id of one that exists"
-            ) from missing
+            remedy = "the id of one that exists in Genesys"
+            raise missing.named("profileId", f"there is no routing profile {place.id}", remedy) from missing
         return _found(reply.json(), reply.asked)
 
     def told(self, _: Place, found: Found, /) -> Fields:

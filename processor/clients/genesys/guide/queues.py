@@ -18,6 +18,7 @@ from processor.clients.genesys.jobs.queues import (
     OnShift,
     RuleForm,
     Settings,
+    absent,
     until_active,
 )
 from processor.clients.genesys.pages import chunks, entities, path_id
@@ -45,7 +46,10 @@ class Queues:
 
     async def get(self, queue_id: str) -> Found:
         """See `Queues.get`; the guard is the version."""
-        found = _found(await self._api.request("GET", _path(queue_id)))
+        try:
+            found = _found(await self._api.request("GET", _path(queue_id)))
+        except NotFound as missing:
+            raise absent(queue_id, missing) from missing
         return replace(found, body={**found.body, "id": queue_id})  # an answer need not repeat whose it is
 
     def settings(self, found: Found, queue_type: str | None) -> Settings:

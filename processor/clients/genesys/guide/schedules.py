@@ -38,10 +38,8 @@ class Schedules:
         try:
             return _found(await self._api.request("GET", _path(place)))
         except NotFound as missing:
-            raise NotFound(
-                f"schedule {place.schedule_id} is not in group {place.group_id}: {missing}",
-                "look up scheduleGroupId and scheduleId in Genesys",
-            ) from missing
+            what = f"schedule {place.schedule_id} is not in group {place.group_id}"
+            raise missing.named("scheduleId", what, "scheduleGroupId and scheduleId of one in Genesys") from missing
 
     def fields(self, found: Found) -> Mapping[str, Any]:
         """See `Schedules.fields`."""

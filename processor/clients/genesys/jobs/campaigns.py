@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from processor.clients.api import NotFound
 from processor.clients.genesys.jobs import Write
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -87,6 +88,11 @@ class Added:
 Shift = tuple[datetime, datetime]
 Admit = Callable[[Present], None]
 """Raises what forbids the change, judged by what is there now; asked again after every look."""
+
+
+def absent(campaign_id: str, missing: NotFound) -> NotFound:
+    """Of a campaign that is asked for and not there."""
+    return missing.named("campaignId", f"there is no campaign {campaign_id}", "the id of one that exists in Genesys")
 
 
 class Campaigns(Protocol):

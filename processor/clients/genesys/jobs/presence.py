@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from processor.clients.api import Time
+from processor.clients.api import NotFound, Time
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.changing import Patience, change
 from processor.errors import ConflictError
@@ -130,6 +130,11 @@ Admit = Callable[[State], None]
 class Presences(Protocol):
     """The job of the presence guide. Raises `NotFound` for an agent who is not there."""
 
+    @property
+    def streams(self) -> bool:
+        """Whether there are event streams that can be told of a change."""
+        ...
+
     async def organisation(self) -> str:
         """The id that stands in the source of what goes into raw; `unknown` where we may not ask."""
         ...
@@ -195,6 +200,11 @@ async def change_presence(
             raise Overtaken(str(conflict), state_of(conflict.found), conflict.remedy) from conflict
         raise
     return Changed(state_of(done.before), state_of(done.after), done.write is not None, done.conflict_retries)
+
+
+def absent(user_id: str, missing: NotFound) -> NotFound:
+    """Of an agent who is asked for and not there."""
+    return missing.named("userId", f"there is no agent {user_id}", "the id of a user of the organisation")
 
 
 def same_word(one: str, other: str) -> bool:

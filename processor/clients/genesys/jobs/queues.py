@@ -142,6 +142,11 @@ class Queues(Protocol):
         ...
 
 
+def absent(queue_id: str, missing: NotFound) -> NotFound:
+    """Of a queue that is asked for and not there."""
+    return missing.named("queueId", f"there is no queue {queue_id}", "the id of one that exists in Genesys")
+
+
 async def until_active(
     look: Callable[[], Awaitable[Found]],
     judge: Callable[[Found], Literal["active", "overtaken"] | None],

@@ -122,6 +122,11 @@ class Platform:
         """See `Genesys.queue`."""
         return await self._queues.get(queue_id)
 
+    async def joined(self, queue_id: str, user_ids: Sequence[str]) -> frozenset[str]:
+        """See `Genesys.joined`."""
+        members = await self._queues.members(queue_id, user_ids)
+        return frozenset(user for user, joined in members.items() if joined)
+
     async def change_queue(self, change: QueueChange) -> tuple[QueueState, QueueState]:
         """See `Genesys.change_queue`; pool members are joined to the queue, and un-joined again."""
         return await self._queues.change(change)

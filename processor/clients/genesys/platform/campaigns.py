@@ -17,7 +17,7 @@ from typing import Any
 
 from processor.clients.api import Api, Forbidden, NotFound, Time
 from processor.clients.genesys.jobs import Found, Write
-from processor.clients.genesys.jobs.campaigns import Added, Admit, Campaign, Entry, Present, Shift, Wanted
+from processor.clients.genesys.jobs.campaigns import Added, Admit, Campaign, Entry, Present, Shift, Wanted, absent
 from processor.clients.genesys.jobs.changing import change
 from processor.clients.genesys.pages import entities, path_id
 from processor.clients.genesys.platform.agents import Shifts
@@ -45,6 +45,8 @@ class Campaigns:
         """Its lines are its limit of calls, the members of its queue that of agents."""
         try:
             body = (await self._api.request("GET", f"{CAMPAIGNS}/{path_id(campaign_id)}")).json()
+        except NotFound as missing:
+            raise absent(campaign_id, missing) from missing
         except Forbidden as refusal:
             return Campaign("", unread=f"{refusal} ({refusal.remedy})")
         queue_id = (body.get("queue") or {}).get("id")

@@ -27,6 +27,7 @@ from processor.clients.genesys.jobs.presence import (
     Overriding,
     State,
     Wanted,
+    absent,
     change_presence,
     letters,
     same_word,
@@ -35,7 +36,7 @@ from processor.clients.genesys.pages import entities, path_id, whole
 from processor.clients.genesys.platform.agents import Shifts
 from processor.clients.genesys.platform.cache import Cache
 from processor.clients.genesys.platform.units import Units
-from processor.errors import PoisonError, RefusedError
+from processor.errors import NotValid, RefusedError
 
 ACTIVE = frozenset(map(letters, ("active", "Available", "On Queue")))
 INACTIVE = frozenset(
@@ -48,6 +49,8 @@ Definitions = Sequence[Mapping[str, Any]]
 
 class Presences:
     """The job `Presences` in the official dialect."""
+
+    streams = False
 
     def __init__(self, api: Api, clocks: Time) -> None:
         self._api = api
@@ -74,7 +77,8 @@ class Presences:
                 if said in (one["id"], _name(one)) or same_word(said, _name(one)):
                     return Definition(str(one["id"]), str(one.get("systemPresence") or ""), _name(one))
         known = [f"{_label(one)} ({_name(one)})" if _label(one) else _name(one) for one in await self._definitions()]
-        raise RefusedError(f"there is no presence {said!r}", f"one of {', '.join(known)}")
+        what = f"there is no presence {said!r}"
+        raise NotValid(what, f"one of {', '.join(known)}", places=(("presenceId", what),))
 
     async def _definitions(self, *, fresh: bool = False) -> Definitions:
         return await self._kept.get("all", self._load, fresh=fresh)
@@ -88,7 +92,10 @@ class Presences:
         return _state(user_id, await self._read(user_id), await self._definitions())
 
     async def _read(self, user_id: str) -> Found:
-        return _found(await self._api.request("GET", _presence(user_id)))
+        try:
+            return _found(await self._api.request("GET", _presence(user_id)))
+        except NotFound as missing:
+            raise absent(user_id, missing) from missing
 
     def write(self, state: State, wanted: Wanted) -> Write:
         """PATCH: the definition's id, and the message where one is wanted."""
@@ -149,12 +156,9 @@ class Presences:
         return None
 
     def export(self, stream_id: str, export: Export) -> Write:
-        """Refused: what tells others is the topic that Genesys itself sends."""
+        """There are none (`streams`)."""
         del export
-        raise RefusedError(
-            f"the official API has no event streams to send to (streamId {stream_id})",
-            "leave streamId out: Genesys tells of the change by v2.users.{id}.presence, we by genesys.presence",
-        )
+        raise RefusedError(f"the official API has no event streams to send to ({stream_id})")
 
     async def send(self, export: Write) -> None:
         """There is nothing that could be sent: `export` refuses."""
@@ -211,8 +215,9 @@ def _overriding(user_id: str, override: Override, skill: Found | None) -> Overri
         before = None if level is None else f"{level:g}"
         return Overriding(before, f"{proficiency:g}", None if level == proficiency else write)
     if skill is None:
-        raise RefusedError(
-            f"the agent has no skill {override.skill_id}", "a statusId from 0 to 5 assigns it with that proficiency"
+        what = f"the agent has no skill {override.skill_id}"
+        raise NotValid(
+            what, "a statusId from 0 to 5 assigns it with that proficiency", places=(("skillOverrides", what),)
         )
     state = "active" if letters(override.status) in ACTIVE else "inactive"
     now = str(held.get("state") or "active")
@@ -222,16 +227,18 @@ def _overriding(user_id: str, override: Override, skill: Found | None) -> Overri
 
 
 def _proficiency(status: str) -> float | None:
-    """Raises `PoisonError` for what is neither a number from 0 to 5 nor a word."""
+    """Raises `NotValid` for what is neither a number from 0 to 5 nor a word."""
     try:
         number = float(status)
     except ValueError:
         if letters(status) in ACTIVE | INACTIVE:
             return None
-        raise PoisonError(
-            f"statusId {status!r} says nothing of a skill: active, inactive, a system presence or a number from 0 to 5",
-            "skillOverrides",
-        ) from None
+        raise _unsaid(f"statusId {status!r} says nothing of a skill") from None
     if not 0 <= number <= MOST_PROFICIENCY:
-        raise PoisonError(f"statusId {status}: a proficiency is a number from 0 to 5", "skillOverrides")
+        raise _unsaid(f"statusId {status} is no proficiency")
     return number
+
+
+def _unsaid(what: str) -> NotValid:
+    does = "active, inactive, a system presence such as Available, or a proficiency from 0 to 5"
+    return NotValid(what, does, places=(("skillOverrides", what),))

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from processor.clients.api import Api, NotFound
+from processor.clients.api import Api, Forbidden, NotFound
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.profiles import Fields, Load, Place
 from processor.clients.genesys.pages import chunks, entities, path_id
-from processor.errors import ConflictError, RefusedError
+from processor.errors import ConflictError
 from processor.event import instant
 
 SKILLS, CAPACITY, WRAP_UP_CODES = "routing skills of agent", "utilization of agent", "wrap-up codes of queue"
@@ -59,7 +59,8 @@ class Profiles:
         try:
             body = await self._parts(place)
         except NotFound as missing:
-            raise RefusedError(f"there are no {place}: {missing}", "an id that exists") from missing
+            field = "queueId" if place.kind == WRAP_UP_CODES else "userIds"
+            raise missing.named(field, f"there are no {place}", "an id that exists in Genesys") from missing
         return Found(body, "", self._api.now())
 
     async def _parts(self, place: Place) -> dict[str, Any]:
@@ -112,11 +113,14 @@ class Profiles:
         if not ids:
             return []
         params = {"id": list(ids)} if kind != "wrap-up-code" else {}
-        known = {
-            str(one["id"])
-            async for one in entities(self._api, LISTS[kind], params)
-            if one.get("state", "active") == "active"
-        }
+        try:
+            known = {
+                str(one["id"])
+                async for one in entities(self._api, LISTS[kind], params)
+                if one.get("state", "active") == "active"
+            }
+        except Forbidden:
+            return None
         return [one for one in ids if one not in known]
 
     async def sessions(self) -> int | None:

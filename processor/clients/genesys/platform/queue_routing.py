@@ -6,12 +6,11 @@ the guides put into rules (priorities, skills) stands on contacts there, and is 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from processor.clients.api import Api, Forbidden, Reply, Time
+from processor.clients.api import Api, NotFound, Reply, Time
 from processor.clients.genesys.jobs import Found, Write
 from processor.clients.genesys.jobs.queues import (
     Activation,
@@ -21,14 +20,13 @@ from processor.clients.genesys.jobs.queues import (
     OnShift,
     RuleForm,
     Settings,
+    absent,
     until_active,
 )
 from processor.clients.genesys.pages import chunks, entities, path_id
-from processor.clients.genesys.platform.agents import Shifts
-from processor.clients.genesys.platform.cache import Cache
 from processor.clients.genesys.platform.queues import TOLD_BY_GENESYS
-from processor.clients.genesys.platform.units import WFM, Units
-from processor.errors import RefusedError
+from processor.clients.genesys.platform.staffing import AT_ONCE, Staffing
+from processor.errors import NotValid, RefusedError
 from processor.event import instant
 
 MEDIA = {"email": "email", "voice": "call", "message": "message", "chat": "chat", "callback": "callback"}
@@ -37,8 +35,6 @@ COUNTED = ("nOffered", "oServiceLevel", "tAnswered", "tAbandon", "tHandle")
 AUDITS_ON_A_PAGE = 50
 LONGEST_AUDIT = timedelta(days=14)
 """The realtime query reaches no further back."""
-AT_ONCE = 16
-DAY = timedelta(days=1)
 
 
 class Queues:
@@ -49,23 +45,22 @@ class Queues:
     def __init__(self, api: Api, clocks: Time) -> None:
         self._api = api
         self._clocks = clocks
-        self._units = Units(api, clocks)
-        self._shifts = Shifts(api, self._units, clocks)
-        self._on_queue = Cache[frozenset[str]](timedelta(hours=1), clocks.monotonic)
+        self._staffing = Staffing(api, clocks)
 
     async def get(self, queue_id: str) -> Found:
         """See `Queues.get`; the guard is dateModified."""
-        return _found(await self._api.request("GET", _path(queue_id)))
+        try:
+            return _found(await self._api.request("GET", _path(queue_id)))
+        except NotFound as missing:
+            raise absent(queue_id, missing) from missing
 
     def settings(self, found: Found, queue_type: str | None) -> Settings:
         """The target of one medium (email, when none is said, as the guide's queues are)."""
         shown = queue_type or "email"
         level = _medium(found.body, shown).get("serviceLevel") or {}
         if level.get("durationMs") is None:
-            raise RefusedError(
-                f"queue {found.body.get('name')} has no service level for {shown}",
-                f"say queueType: one of {', '.join(_served(found.body))}",
-            )
+            what = f"queue {found.body.get('name')} has no service level for {shown}"
+            raise NotValid(what, f"one of {', '.join(_served(found.body))}", places=(("queueType", what),))
         return {
             "queueType": shown,
             "slaPercent": _short(100 * float(level.get("percentage", 0))),
@@ -122,55 +117,12 @@ class Queues:
         return await unknown_skills(self._api, skill_ids)
 
     async def members(self, queue_id: str) -> Sequence[Member]:
-        """Who is joined: nobody else is routed to. Skills come with the list where Genesys expands them."""
-        params = {"joined": "true", "expand": "skills"}
-        listed = [one async for one in entities(self._api, f"{_path(queue_id)}/members", params)]
-        found: list[Member] = []
-        for some in chunks(listed, AT_ONCE):
-            held = await asyncio.gather(*(self._skills(one) for one in some), return_exceptions=True)
-            for one, skills in zip(some, held, strict=True):
-                if isinstance(skills, BaseException):
-                    raise skills
-                found.append(Member(str(one["id"]), skills))
-        return found
-
-    async def _skills(self, member: Mapping[str, Any]) -> frozenset[str]:
-        told = (member.get("user") or {}).get("skills")
-        if told is None:
-            path = f"/api/v2/users/{path_id(str(member['id']))}/routingskills"
-            told = [one async for one in entities(self._api, path)]
-        return frozenset(str(one["id"]) for one in told if one.get("state", "active") == "active")
+        """See `Queues.members`."""
+        return await self._staffing.members(queue_id)
 
     async def on_shift(self, user_ids: Sequence[str]) -> Mapping[str, OnShift]:
-        """By the published shifts; one without any work on queue in what is left of it has no capacity."""
-        now = self._api.now()
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        found: dict[str, OnShift] = {}
-        for some in chunks(user_ids, 100):
-            shifts = await asyncio.gather(
-                *(self._shifts.get(user_id, midnight - DAY, midnight + DAY) for user_id in some),
-                return_exceptions=True,
-            )
-            for user_id, shift in zip(some, shifts, strict=True):
-                if isinstance(shift, BaseException):
-                    raise shift
-                active = _active(shift[0], now) if shift else None
-                if active:
-                    found[user_id] = OnShift(await self._capacity(user_id, active, now))
-        return found
-
-    async def _capacity(self, user_id: str, shift: Mapping[str, Any], now: datetime) -> int:
-        codes = await self._on_queue.get((await self._units.of(user_id)).business_unit, self._work_on_queue)
-        left = [one for one in shift.get("activities") or () if _end(one) > now]
-        return int(not codes or any(str(one.get("activityCodeId")) in codes for one in left))
-
-    async def _work_on_queue(self, business_unit: str) -> frozenset[str]:
-        try:
-            reply = await self._api.request("GET", f"{WFM}/businessunits/{path_id(business_unit)}/activitycodes")
-        except Forbidden:
-            return frozenset()  # then every shift counts as work
-        codes = reply.json().get("entities") or ()
-        return frozenset(str(code["id"]) for code in codes if code.get("category") == "OnQueueWork")
+        """See `Queues.on_shift`."""
+        return await self._staffing.on_shift(user_ids)
 
     async def webhook(self, queue_id: str, url: str) -> str | None:
         """The official API has none."""
@@ -238,11 +190,7 @@ def changes(told: Any) -> tuple[str, ...]:
 
 
 def _no_webhooks(queue_id: str, url: str) -> RefusedError:
-    return RefusedError(
-        f"the official API has no webhooks: nobody would tell {url or 'that address'} of changes of {queue_id}",
-        "leave webhookUrl out; changes of queues come by EventBridge or a trigger (`register`), "
-        "and any WFM system gets them from genesys.queues",
-    )
+    return RefusedError(f"the official API has no webhooks: nobody would tell {url or 'anybody'} of {queue_id}")
 
 
 def _path(queue_id: str) -> str:
@@ -261,14 +209,6 @@ def _medium(body: Mapping[str, Any], queue_type: str) -> Mapping[str, Any]:
 
 def _served(body: Mapping[str, Any]) -> list[str]:
     return [shown for shown in MEDIA if (_medium(body, shown).get("serviceLevel") or {}).get("durationMs") is not None]
-
-
-def _active(body: Mapping[str, Any], now: datetime) -> Mapping[str, Any] | None:
-    return next((one for one in body["shifts"] if datetime.fromisoformat(one["startDate"]) <= now < _end(one)), None)
-
-
-def _end(part: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(part["startDate"]) + timedelta(minutes=part["lengthMinutes"])
 
 
 def _efficiency(metrics: Sequence[Mapping[str, Any]]) -> Efficiency:

@@ -6,7 +6,7 @@ before the write, and that only the one medium's target differs in what is sent 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -79,7 +79,7 @@ class Queues:
         )
         states: tuple[QueueState, QueueState] = await again(self._set_target, change)
         before, after = states
-        joined = await self._joined(change)
+        joined = await self.members(change.queue_id, {*change.join, *change.leave})
         await self._write_members(change, joined)
         named = (*change.join, *change.leave)
         return (
@@ -112,16 +112,15 @@ class Queues:
             raise _Collision(f"another change of the same queue was under way: {conflict}") from conflict
         return before, queue_state({**before.raw, **reply.json()})
 
-    async def _joined(self, change: QueueChange) -> Mapping[str, bool]:
-        """Of the named users: whether each member is joined; who is no member is not in it."""
-        named = {*change.join, *change.leave}
-        if not named:
+    async def members(self, queue_id: str, user_ids: Collection[str]) -> Mapping[str, bool]:
+        """Of these users: whether each member is joined; who is no member is not in it."""
+        if not user_ids:
             return {}
-        path = f"/api/v2/routing/queues/{path_id(change.queue_id)}/members"
+        path = f"/api/v2/routing/queues/{path_id(queue_id)}/members"
         return {
             str(member["id"]): bool(member.get("joined"))
             async for member in entities(self._api, path)
-            if member["id"] in named
+            if member["id"] in user_ids
         }
 
     async def _write_members(self, change: QueueChange, joined: Mapping[str, bool]) -> None:

@@ -34,13 +34,14 @@ class Schedules:
 
     async def get(self, place: Place) -> Found:
         """See `Schedules.get`; the guard is the version in the body."""
-        remedy = "look up scheduleId in Genesys: Admin, Routing, Schedules"
+        remedy = "the id of one that exists: Genesys shows it under Admin, Routing, Schedules"
         try:
             found = _found(await self._api.request("GET", _path(place)))
         except NotFound as missing:
-            raise NotFound(f"schedule {place.schedule_id} does not exist: {missing}", remedy) from missing
+            raise missing.named("scheduleId", f"there is no schedule {place.schedule_id}", remedy) from missing
         if found.body.get("state") == "deleted":
-            raise NotFound(f"schedule {place.schedule_id} was deleted", remedy)
+            what = f"schedule {place.schedule_id} was deleted"
+            raise NotFound(what, remedy, places=(("scheduleId", what),))
         return found
 
     def fields(self, found: Found) -> Mapping[str, Any]:

@@ -1,0 +1,117 @@
+"""An event on its way in: `Delivery` as it arrived, `Envelope` as it is filed in raw, `Raw` as it is read from there.
+
+The header names are those of CloudEvents 1.0, Kafka protocol binding, binary content mode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from processor.eventlog import Message, Record
+from processor.shapes import as_written, instant
+
+RAW = "genesys.raw"
+
+
+def digest(data: bytes) -> str:
+    """The hex SHA-256 of a record's value: tells a repeat from another event under the same id."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """As it arrived: decompressed body, header names in lower case, `caller` the credential that verified."""
+
+    source: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One event of a delivery, as it stands in `genesys.raw`: its exact bytes and what we call it.
+
+    `time_source` is empty when the event itself said when it happened, else `envelope` or `received`.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    received_at: datetime
+    data: bytes
+    time_source: str = ""
+    trace: str = ""
+    cause: str = ""
+
+    def to_message(self) -> Message:
+        """The raw record: key = subject, or the id where nothing is known to be touched."""
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": self.id,
+            "ce_source": self.source,
+            "ce_type": self.type,
+            "ce_subject": self.subject or self.id,  # CloudEvents has no empty subject, and here it is the key
+            "ce_time": instant(self.time),
+            "ce_receivedat": instant(self.received_at),
+            "ce_datadigest": digest(self.data),
+            "content-type": "application/json",
+        }
+        if not self.subject:
+            headers["ce_subjectsource"] = "id"
+        if self.time_source:
+            headers["ce_timesource"] = self.time_source
+        if self.trace:
+            headers["traceparent"] = self.trace
+        if self.cause:
+            headers["ce_causationid"] = self.cause
+        return Message(RAW, self.subject or self.id, self.data, headers)
+
+
+class Raw(NamedTuple):
+    """An envelope as it lies in `genesys.raw`: the same fields, times as they are written there."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    received_at: str
+    data: bytes
+    time_source: str = ""
+    trace: str = ""
+    cause: str = ""
+    position: tuple[int, int] = (-1, -1)
+    """(partition, offset)."""
+    digest: str = ""
+    """Of the data; empty where its writer did not say."""
+
+    @classmethod
+    def from_record(cls, record: Record) -> Self:
+        """Raises KeyError or ValueError for a record that is no envelope of ours."""
+        message = record.message
+        headers = message.headers
+        get = headers.get
+        time = as_written(headers["ce_time"])
+        received_at = get("ce_receivedat")
+        return cls(
+            headers["ce_id"],
+            headers["ce_source"],
+            headers["ce_type"],
+            "" if get("ce_subjectsource") == "id" else headers["ce_subject"],
+            time,
+            time if received_at is None else as_written(received_at),
+            message.value or b"",
+            get("ce_timesource", ""),
+            get("traceparent", ""),
+            get("ce_causationid", ""),
+            (record.partition, record.offset),
+            get("ce_datadigest", ""),
+        )

@@ -1,0 +1,118 @@
+"""`campaign-schedule` in both dialects: overlaps, limits and shifts, before anything is made."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from handlers.configure_campaigns import wanted_of
+from handlers.requests.campaign_times import occurrences
+from handlers.requests.words import InvalidRequest
+from processor.clients.api import NotFound
+from processor.errors import ConflictError, RefusedError
+from sandbox.genesys.guard import Failure
+from sandbox.names import uid
+from tests.contract.campaignsdesk import (
+    BUSY,
+    FREE,
+    SCHEDULES,
+    WEEKDAYS,
+    both,
+    dialled,
+    make,
+    planned,
+    request,
+    rules,
+)
+from tests.contract.jobsdesk import desk
+
+
+@both
+async def test_an_overlap_is_explained_with_the_schedule_that_is_there(dialect: str) -> None:
+    async with desk(dialect) as there:
+        slots = [{"startTime": "11:30", "endTime": "12:30", "days": WEEKDAYS}]
+        with pytest.raises(ConflictError) as raised:
+            await rules(there).plan(request(there, BUSY, dailySlots=slots))
+        assert not there.calls()
+        (there_already,) = planned(there, BUSY)
+    assert there_already["id"] in str(raised.value)
+    assert "11:30 to 12:00 America/Chicago" in str(raised.value)
+    assert raised.value.found["scheduleId"] == there_already["id"]
+
+
+@both
+async def test_who_was_faster_is_named_and_nothing_is_made_twice(dialect: str) -> None:
+    async with desk(dialect) as there:
+        asked = request(there)
+        plan = await rules(there).plan(asked)
+        other = request(there, dailySlots=[{"startTime": "14:00", "endTime": "14:30", "days": WEEKDAYS}])
+        await make(there, other)
+        with pytest.raises(ConflictError, match="14:00 to 14:30"):
+            await rules(there).carry_out(asked, plan, started=False)
+        wanted = wanted_of(other)
+        assert dialled(planned(there), wanted) == {(one.start, one.end) for one in occurrences(wanted)}
+
+
+@both
+async def test_limits_of_the_campaign_hold_before_those_of_the_request(dialect: str) -> None:
+    async with desk(dialect) as there:
+        generous = {"maxConcurrentCalls": 500, "maxConcurrentAgents": 500}
+        with pytest.raises(InvalidRequest) as raised:
+            await rules(there).plan(request(there, maxConcurrentCalls=51, maxConcurrentAgents=21, limits=generous))
+        assert not there.calls()
+    assert [problem.place for problem in raised.value.problems] == ["maxConcurrentCalls", "maxConcurrentAgents"]
+    assert "51 is more than the campaign allows: 50" in str(raised.value)
+
+
+@both
+async def test_where_the_campaign_cannot_be_read_the_request_says_its_limits(dialect: str) -> None:
+    scope = {"platform": "outbound:campaign:view", "guide": "outbound:campaign:read"}[dialect]
+    async with desk(dialect) as there:
+        if dialect == "guide":  # the list needs the same scope: only the campaign itself is gone
+            gone = Failure(f"{SCHEDULES}/{FREE}", "GET", status=404, code="not.found")
+            there.sandbox.guard.failures += [Failure(f"{SCHEDULES}/{FREE}/schedules", "GET", status=0), gone]
+        else:
+            there.sandbox.guard.missing.add(scope)
+        with pytest.raises(InvalidRequest, match="25 is more than the request's limits allows: 20"):
+            await rules(there).plan(request(there, limits={"maxConcurrentCalls": 20}))
+
+
+@both
+async def test_hours_without_an_agent_are_named_and_refused_on_demand(dialect: str) -> None:
+    async with desk(dialect) as there:
+        today = there.clock.now().date()
+        span = {"startDate": str(today), "endDate": str(today + timedelta(days=1)), "timezone": "UTC"}
+        allday = {"startTime": "00:00", "endTime": "24:00", "days": [*WEEKDAYS, "Saturday", "Sunday"]}
+        asked = request(there, **span, dailySlots=[allday])
+        plan = await rules(there).plan(asked)
+        strict = request(there, **span, dailySlots=[allday], onConstraint="refuse")
+        with pytest.raises(RefusedError, match=r"dailySlots\[0\]: nobody is at work from"):
+            await rules(there).plan(strict)
+        assert not there.calls()
+    shifts = plan.facts["shifts"]
+    assert shifts["agents"] == 9
+    assert 0 < shifts["outsideHours"] < 48
+    assert {one["slot"] for one in shifts["outside"]} == {"dailySlots[0]"}
+    assert plan.facts["hours"]["weeklyHours"] == 168
+
+
+@both
+async def test_agents_of_the_request_are_looked_at_instead_of_the_queues(dialect: str) -> None:
+    async with desk(dialect) as there:
+        agents = list(there.sandbox.world.agents)[:2]
+        tomorrow = there.clock.now().date() + timedelta(days=1)
+        span = {"startDate": str(tomorrow), "endDate": str(tomorrow)}
+        daily = [{"startTime": "00:00", "endTime": "06:00", "days": [f"{tomorrow:%A}"]}]
+        plan = await rules(there).plan(request(there, **span, dailySlots=daily, agentIds=agents))
+        stranger = await rules(there).plan(request(there, **span, dailySlots=daily, agentIds=[*agents, "nobody"]))
+    assert plan.facts["shifts"]["agents"] == 2
+    assert "unknownAgents" not in plan.facts["shifts"]
+    assert stranger.facts["shifts"]["unknownAgents"] == ["nobody"]
+
+
+@both
+async def test_a_campaign_that_is_not_there(dialect: str) -> None:
+    async with desk(dialect) as there:
+        with pytest.raises(NotFound):
+            await rules(there).plan(request(there, uid("campaign", "nobody's")))

@@ -1,0 +1,132 @@
+"""What stood before a request is told by its outcome, however often the process died or Genesys did not answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from handlers.events import Begun
+from handlers.requests.kinds import KINDS
+from handlers.requests.plans import Plan, Result
+from processor.errors import ConflictError, FatalError, PoisonError, RefusedError, RetryableError
+from processor.eventlog import Record
+from processor.eventlog.partitions import partition_of
+from tests.unit.doordesk import BLUE, GREEN, data, outcomes, through
+from tests.unit.engine import forever
+from tests.unit.memorylog import MemoryLog
+from tests.unit.things import ThingRequest, Things, asked, group
+
+PINK = {"colour": "pink", "size": 3}
+
+
+@pytest.fixture(autouse=True)
+def _things(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "thing", ThingRequest)
+
+
+async def dies(log: MemoryLog, things: Things) -> None:
+    """One process, until it dies of what was planted."""
+    with pytest.raises(FatalError):
+        await forever(group(things), log)
+
+
+def begun(log: MemoryLog) -> list[Record]:
+    return log.all(Begun.topic)
+
+
+async def test_killed_after_the_effect_the_outcome_has_what_stood_before() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[FatalError("killed")])
+    await log.append([asked("r1").to_message()])
+    await dies(log, things)
+    (noted,) = begun(log)
+    assert (noted.message.key, data(noted)) == ("thing/t1", {"requestId": "r1", "before": GREEN})
+    await through(log, things)
+    (outcome,) = outcomes(log)
+    assert (outcome["status"], outcome["before"], outcome["after"]) == ("done", GREEN, BLUE)
+    assert [record.message.value is None for record in begun(log)] == [False, True]
+
+
+async def test_killed_again_and_again_it_is_what_stood_before_the_first_try() -> None:
+    log = MemoryLog()
+    things = Things(there={"t1": dict(GREEN)}, after_effect=[FatalError("killed"), FatalError("killed again")])
+    await log.append([asked("r1").to_message()])
+    await dies(log, things)
+    await dies(log, things)
+    assert len(begun(log)) == 1
+    await through(log, things)
+    assert outcomes(log)[0]["before"] == GREEN
+
+
+async def test_a_lost_answer_does_not_make_it_a_change_of_nothing() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[RetryableError("no answer")])
+    await through(log, things, [asked("r1")])
+    assert (outcomes(log)[0]["before"], outcomes(log)[0]["after"]) == (GREEN, BLUE)
+    assert things.writes == ["t1"]
+
+
+async def test_it_is_said_before_the_first_call_and_not_without_one() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)})
+    await log.append([asked("r1").to_message()])
+    log.fail("append", FatalError("killed"))
+    await dies(log, things)
+    assert things.writes == []
+    unchanged = MemoryLog()
+    await through(unchanged, Things(there={"t1": dict(BLUE)}), [asked("r1")])
+    assert begun(unchanged) == []
+
+
+async def test_the_next_request_about_the_same_thing_has_a_before_of_its_own() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[FatalError("killed")])
+    await log.append([asked("r1").to_message(), asked("r2", colour="green", size=2).to_message()])
+    await dies(log, things)
+    await through(log, things)
+    assert [(one["requestId"], one["before"]) for one in outcomes(log)] == [("r1", GREEN), ("r2", BLUE)]
+
+
+async def test_a_dead_letter_leaves_its_before_to_itself() -> None:
+    """The one request never got its end; another about the same thing does not inherit what it wrote down."""
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[FatalError("killed")])
+    await log.append([asked("r1").to_message()])
+    await dies(log, things)
+    log._offsets["requests", "genesys.requests"][partition_of("thing/t1", 4)] = 1
+    await through(log, things, [asked("r2", colour="green", size=2)])
+    assert [(one["requestId"], one["before"]) for one in outcomes(log)] == [("r2", BLUE)]
+
+
+@pytest.mark.parametrize("error", [PoisonError("out of hours"), RefusedError("forbidden"), ConflictError("ada")])
+async def test_turned_down_after_a_try_that_wrote_says_that_a_part_may_stand(error: Exception) -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[FatalError("killed")])
+    await log.append([asked("r1").to_message()])
+    await dies(log, things)
+    things.planning_later = [error]
+    await through(log, things)
+    (outcome,) = outcomes(log)
+    assert (outcome["status"], outcome["before"], outcome["after"]) == ("failed", GREEN, {})
+    assert "an earlier try broke off" in outcome["error"]
+
+
+@pytest.mark.parametrize("error", [RefusedError("forbidden"), ConflictError("ada", found=PINK)])
+async def test_turned_down_at_the_write_after_a_try_that_left_nothing_is_what_it_is(error: Exception) -> None:
+    log = MemoryLog()
+    things = Things(there={"t1": dict(GREEN)}, before_effect=[RetryableError("429"), error])
+    await through(log, things, [asked("r1")])
+    (outcome,) = outcomes(log)
+    assert outcome["status"] == ("conflict" if isinstance(error, ConflictError) else "refused")
+    assert "broke off" not in outcome["error"]
+
+
+class Halves(Things):
+    """Its first try gets half-way and loses its answer; the second is refused."""
+
+    async def carry_out(self, request: ThingRequest, plan: Plan, /, *, started: bool) -> Result:
+        if self.there[request.thing_id] == GREEN:
+            self.there[request.thing_id] = dict(PINK)
+            raise RetryableError("503")
+        raise RefusedError("forbidden")
+
+
+async def test_turned_down_at_the_write_after_a_try_that_left_a_part_is_told_with_it() -> None:
+    log = MemoryLog()
+    await through(log, Halves(there={"t1": dict(GREEN)}), [asked("r1")])
+    (outcome,) = outcomes(log)
+    assert (outcome["status"], outcome["before"], outcome["after"]) == ("failed", GREEN, {})
+    assert "an earlier try broke off" in outcome["error"]
