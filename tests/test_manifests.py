@@ -15,8 +15,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from processor.app.documents.strimzi import manifest
 from processor.app.kafka import order_of
-from processor.app.strimzi import manifest
 from processor.app.topics import TOPICS
 from processor.settings import load
 

@@ -15,7 +15,7 @@ from handlers.requests.brake import BrakeRequest
 from handlers.requests.ends import LogEnds
 from handlers.requests.kinds import KINDS, read
 from processor.app.queues import Queues
-from processor.app.requests import as_asked, hand_in, known_already, pending, state
+from processor.app.requests.handing_in import as_asked, hand_in, known_already, pending, state
 from processor.app.switches import switched_off
 from processor.app.topics import TOPICS
 from processor.app.whereabouts import whereabouts

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from processor.admin import Admin, is_loopback
-from processor.app.asyncapi import document, product_version
 from processor.app.auditfile import audit_group
+from processor.app.documents.asyncapi import document, product_version
 from processor.app.farsides import far_sides, redactor
 from processor.app.listening import listen
 from processor.app.log import open_later, open_log, utc_now
@@ -20,11 +20,11 @@ from processor.app.membership import member_id
 from processor.app.operations import Desk
 from processor.app.policy import policy
 from processor.app.receiving import may_receive, receiving, verifier_of
-from processor.app.requestkinds import request_kinds
+from processor.app.requests.kinds import request_kinds
 from processor.app.roles import Role, groups
 from processor.app.signals import Signals
 from processor.app.switches import switched_off
-from processor.app.workers import working
+from processor.app.workers.parent import working
 from processor.consumer import run
 from processor.errors import ProcessorError
 from processor.eventlog import EventLog

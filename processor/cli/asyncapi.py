@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from processor.app.asyncapi import document
-from processor.app.compatibility import breaks
+from processor.app.documents.asyncapi import document
+from processor.app.documents.compatibility import breaks
 from processor.errors import ConflictError, PoisonError
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from handlers.events import Decision
-from processor.app.backtesting import backtest
+from processor.app.errands.backtesting import backtest
 from processor.event import instant
 from processor.settings import LoopRule, Settings, SettingsError, load
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from processor.app.connections import connections
+from processor.app.errands.connections import connections
+from processor.app.errands.permissions import rights
 from processor.app.farsides import redactor
 from processor.app.log import open_log, utc_now
-from processor.app.permissions import rights
 from processor.app.switches import switched_off
 from processor.errors import ProcessorError, RefusedError, RetryableError
 from processor.settings import PREFIX, TABLES, Settings, load, secret_fields

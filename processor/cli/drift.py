@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from processor.app.drift import Drift, drift
+from processor.app.errands.drift import Drift, drift
 from processor.app.log import open_log
 from processor.event import instant
 from processor.settings import load

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from typing import Any
 
-from processor.app.forgetting import forget
+from processor.app.errands.forgetting import forget
 from processor.settings import load
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from processor.admin.description import openapi
-from processor.app.asyncapi import product_version
-from processor.app.requestkinds import request_kinds
+from processor.app.documents.asyncapi import product_version
+from processor.app.requests.kinds import request_kinds
 
 
 def add(subparsers: Any) -> None:

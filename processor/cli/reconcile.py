@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from typing import Any
 
-from processor.app.asking import ask_for_everything
+from processor.app.errands.asking import ask_for_everything
 from processor.settings import load
 
 

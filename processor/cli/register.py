@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from typing import Any
 
-from processor.app.registering import described, register
+from processor.app.registration.registering import described, register
 from processor.settings import load
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from processor.app.reports import REPORTS, Question, report
+from processor.app.errands.reports import REPORTS, Question, report
 from processor.settings import load
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 import yaml
 
-from processor.app.requestfiles import read_files
-from processor.app.requesting import Planned, Requesting, exit_code
-from processor.app.requestpage import page
+from processor.app.requests.command import Planned, Requesting, exit_code
+from processor.app.requests.files import read_files
+from processor.app.requests.page import page
 from processor.settings import load
 
 

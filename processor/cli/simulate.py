@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from processor.app.simulating import predict
+from processor.app.errands.simulating import predict
 
 
 def add(subparsers: Any) -> None:

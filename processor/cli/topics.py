@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from processor.app.documents.strimzi import manifest
 from processor.app.kafka import connection_of, is_kafka, order_of
 from processor.app.log import log_file, open_log
-from processor.app.strimzi import manifest
 from processor.app.topics import TOPICS
 from processor.eventlog import Topic
 from processor.eventlog.kafka_promises import Finding

@@ -14,8 +14,8 @@ import yaml
 import handlers
 from handlers.requests.kinds import KINDS
 from handlers.requests.operating_hours import Hours
+from processor.app.errands.permissions import Right, rights
 from processor.app.log import utc_now
-from processor.app.permissions import Right, rights
 from processor.app.policy import policy
 from processor.cli import check
 from processor.clients.genesys.permissions import GUIDE, PLATFORM, Need, covers, granted, scopes_in

@@ -13,7 +13,7 @@ from handlers.requests.kinds import read
 from handlers.requests.plans import Story
 from handlers.requests.queue import QueueRequest
 from handlers.requests.words import InvalidRequest
-from processor.app.requestfiles import read_files
+from processor.app.requests.files import read_files
 from processor.clients.api import NotFound
 from processor.clients.genesys.guide.jobs import jobs
 from processor.errors import ConflictError, RefusedError

@@ -14,7 +14,7 @@ import pytest
 
 from handlers.normalise.envelopes import envelopes
 from processor.app.log import open_log
-from processor.app.registering import TRIGGER_TOPICS, register
+from processor.app.registration.registering import TRIGGER_TOPICS, register
 from processor.audit import verify
 from processor.errors import RefusedError, RetryableError, UnknownEnd
 from processor.settings import Settings, load

@@ -13,7 +13,7 @@ import yaml
 
 from handlers.requests.brake import BrakeRequest
 from handlers.requests.kinds import KINDS
-from processor.app.requestfiles import read_files
+from processor.app.requests.files import read_files
 from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from processor.app.backtesting import backtest, replay
+from processor.app.errands.backtesting import backtest, replay
 from processor.cli.backtest import with_rule
 from processor.cli.tail import as_dict
 from processor.errors import PoisonError

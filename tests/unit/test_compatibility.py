@@ -13,9 +13,9 @@ import pytest
 
 from handlers.events import Decision, Outcome, QueueUpdated
 from handlers.requests.kinds import KINDS
-from processor.app.asyncapi import EVENTS, document
-from processor.app.compatibility import breaks
-from processor.app.requestfiles import read_files
+from processor.app.documents.asyncapi import EVENTS, document
+from processor.app.documents.compatibility import breaks
+from processor.app.requests.files import read_files
 from processor.app.topics import TOPICS
 from processor.cli import main
 from processor.cli.asyncapi import text

@@ -11,7 +11,7 @@ import pytest
 from handlers.normalise.envelopes import envelopes
 from handlers.normalise.readers import GUIDES, OFFICIAL
 from handlers.normalise.vocabulary import FIELDS, known, strange, tree
-from processor.app.drift import KINDS_AT_MOST, Drift, drift
+from processor.app.errands.drift import KINDS_AT_MOST, Drift, drift
 from processor.cli.drift import _page
 from processor.deadletters import DEADLETTERS
 from processor.event import Delivery

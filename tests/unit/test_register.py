@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from processor.app.registering import TOPICS, TRIGGER_TOPICS, described, receiver_url, register
+from processor.app.registration.registering import TOPICS, TRIGGER_TOPICS, described, receiver_url, register
 from processor.settings import Settings, SettingsError, load
 
 SECRETS = {"webhook_basic": ["genesys:geheim-1"], "webhook_api_key": ["X-Api-Key: geheim-2"]}

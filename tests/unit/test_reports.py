@@ -10,9 +10,9 @@ import pytest
 
 from handlers.events import Outcome
 from processor.app.auditfile import AuditFile
+from processor.app.errands.reports import REPORTS, Question, report
 from processor.app.log import open_log
-from processor.app.reports import REPORTS, Question, report
-from processor.app.requesting import as_line
+from processor.app.requests.command import as_line
 from processor.audit import Chains
 from processor.settings import Settings, SettingsError, load
 

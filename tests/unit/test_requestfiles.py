@@ -8,7 +8,7 @@ import pytest
 
 from handlers.requests.kinds import KINDS
 from handlers.requests.words import InvalidRequest
-from processor.app.requestfiles import read_files
+from processor.app.requests.files import read_files
 from tests.unit.things import ThingRequest
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from handlers.requests.kinds import KINDS, read
-from processor.app.requestpage import page
-from processor.app.requests import as_asked, hand_in, known_already, state, undoing
+from processor.app.requests.handing_in import as_asked, hand_in, known_already, state, undoing
+from processor.app.requests.page import page
 from processor.errors import ConflictError, RefusedError
 from processor.eventlog import Message
 from tests.unit.memorylog import MemoryLog

@@ -13,7 +13,7 @@ import pytest
 from handlers.requests.rules import construct
 from handlers.requests.words import InvalidRequest
 from handlers.simulate.distribution import MOST_ROWS, as_picture
-from processor.app.simulating import predict
+from processor.app.errands.simulating import predict
 from processor.cli import main
 from processor.drawing import Box, Picture, Words
 from processor.drawing.letters import POINTS, points

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from processor.app.sums import Families, Summed, families
+from processor.app.workers.sums import Families, Summed, families
 
 
 def process(posts: int, open_now: int, seconds: float) -> Families:

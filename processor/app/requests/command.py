@@ -20,9 +20,9 @@ from handlers.requests.words import Request
 from processor.app.auditfile import AuditFile, find_line
 from processor.app.farsides import far_sides
 from processor.app.log import log_file, open_log, utc_now
-from processor.app.oneshot import OneShot, Unanswered
 from processor.app.policy import policy
-from processor.app.requests import Wait, as_asked, hand_in, state, undoing
+from processor.app.requests.handing_in import Wait, as_asked, hand_in, state, undoing
+from processor.app.requests.oneshot import OneShot, Unanswered
 from processor.errors import ConflictError, NotValid, PoisonError, RefusedError
 from processor.event import instant
 from processor.eventlog import EventLog

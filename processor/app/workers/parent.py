@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from processor.app.signals import Signals
-from processor.app.sums import Families, Summed
+from processor.app.workers.sums import Families, Summed
 from processor.errors import FatalError, RetryableError
 from processor.settings import Settings
 from processor.telemetry import Metrics
@@ -130,7 +130,7 @@ class Crew:
         more = ("--insecure-no-auth",) if self._settings.insecure_no_auth else ()
         words = (str(worker.number), str(len(self.workers)), str(self._port), *more)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "processor.app.worker", *words), stdin=PIPE, stdout=PIPE, limit=LINE_BYTES
+            *(sys.executable, "-m", "processor.app.workers.child", *words), stdin=PIPE, stdout=PIPE, limit=LINE_BYTES
         )
         try:
             async with asyncio.timeout(READY_SECONDS):

@@ -20,7 +20,7 @@ from processor.app.farsides import redactor
 from processor.app.log import open_later, open_log
 from processor.app.receiving import Receiving, receiving
 from processor.app.signals import Signals
-from processor.app.sums import families
+from processor.app.workers.sums import families
 from processor.errors import ProcessorError, RetryableError
 from processor.eventlog import EventLog
 from processor.settings import Settings, load
@@ -83,7 +83,7 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Started by `processor.app.workers` only."""
+    """Started by `processor.app.workers.parent` only."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("number", type=int)
     parser.add_argument("workers", type=int)

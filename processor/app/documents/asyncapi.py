@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from handlers import events
 from handlers.events import Requested
-from processor.app.asyncapi_words import (
+from processor.app.documents.words import (
     CHAIN,
     CLEAN_HEADERS,
     DEAD_LETTER_HEADERS,
@@ -22,7 +22,7 @@ from processor.app.asyncapi_words import (
     TYPES_IN_RAW,
     WRITERS_OUTSIDE,
 )
-from processor.app.requestkinds import request_kinds
+from processor.app.requests.kinds import request_kinds
 from processor.app.topics import TOPICS
 from processor.event import META, Event
 from processor.eventlog import Topic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from processor.app.eventbridge import Caller
+from processor.app.registration.eventbridge import Caller
 
 
 def data_action(url: str, caller: Caller) -> dict[str, Any]:

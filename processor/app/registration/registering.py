@@ -10,11 +10,11 @@ import orjson
 
 from handlers.normalise.readers import OFFICIAL
 from handlers.policy import Selection
-from processor.app.dataaction import data_action
-from processor.app.eventbridge import Caller, cloudformation, terraform
 from processor.app.farsides import organisation_api
 from processor.app.log import open_log, utc_now
-from processor.app.registrations import Registrations
+from processor.app.registration.dataaction import data_action
+from processor.app.registration.eventbridge import Caller, cloudformation, terraform
+from processor.app.registration.registrations import Registrations
 from processor.clients.genesys.guide.webhooks import (
     Proof,
     Webhooks,

@@ -1,0 +1,1 @@
+"""What other people's programs may rely on, as documents made from the models."""

@@ -1,0 +1,1 @@
+"""What a command does once and ends: ask, judge, look back, forget."""

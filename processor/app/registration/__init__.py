@@ -1,0 +1,1 @@
+"""Our receiver as Genesys's target, for each way in which its events come."""
