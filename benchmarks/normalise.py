@@ -15,6 +15,7 @@ from typing import Any
 
 from handlers import Policy, normalise
 from handlers.normalise.envelopes import envelopes
+from processor.app.collector import look_seldom
 from processor.app.topics import TOPICS
 from processor.consumer import run
 from processor.event import Delivery, Raw, instant
@@ -155,4 +156,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    look_seldom()  # as `serve` does
     asyncio.run(main())

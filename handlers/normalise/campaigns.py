@@ -16,7 +16,7 @@ from handlers.events import CampaignSchedule, CampaignUpdated, Horizon
 from handlers.normalise.campaign_hours import is_guide, spans_of, zone_of
 from handlers.normalise.hours import horizon_at, intervals
 from handlers.normalise.reading import Candidate, Context, Data, Merge, Reading, look
-from handlers.normalise.words import identifier, objects, reference
+from handlers.normalise.words import identifier, objects, reference, version
 from processor.errors import PoisonError
 from processor.event import Fence, Raw, Written, blank
 from processor.shapes import document
@@ -37,7 +37,7 @@ def read_schedule(raw: Raw, body: Mapping[str, Any], context: Context) -> Readin
     campaign_id, schedule_id, source = _source(raw, body)
     _worked_out(schedule_id, source, horizon_at(context.now(), context.horizon))
     facet = f"schedule/{schedule_id}"
-    fence = Fence(raw.time, _version(body))
+    fence = Fence(raw.time, version(body.get("version")))
 
     def merge(previous: Written | None, _: Collection[str]) -> Data:
         if previous and CAMPAIGN in previous.fences and not previous.fences[CAMPAIGN].admits(fence):
@@ -170,11 +170,6 @@ def _id(body: Mapping[str, Any], field: str) -> str:
 
 def _limit(source: Mapping[str, Any], field: str) -> int | None:
     found = source.get(field)
-    if found is not None and not isinstance(found, int):
+    if found is not None and type(found) is not int:
         raise PoisonError(f"{field} is no whole number", field)
     return found
-
-
-def _version(body: Mapping[str, Any]) -> int:
-    version = body.get("version")
-    return version if isinstance(version, int) else 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers.events import ProfileUpdated
 from handlers.normalise.reading import Candidate, Context, Data, Reading
-from handlers.normalise.words import happened, identifier
+from handlers.normalise.words import happened, identifier, version
 from processor.errors import PoisonError
 from processor.event import Fence, Raw, Written, blank
 
@@ -25,8 +25,7 @@ def read(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
         raise PoisonError("a routing profile without its id", "profileId")
     changes = body.get("changes")
     told = changes if isinstance(changes, dict) else {name: body[name] for name in CONTENT if name in body}
-    version = body.get("version")
-    number = version if isinstance(version, int) and 0 <= version < 2**63 else 0
+    number = version(body.get("version"))
     fence = Fence(happened(body.get("dateModified"), raw), number, raw.id)
 
     def merge(previous: Written | None, _: Collection[str]) -> Data | None:
@@ -41,7 +40,7 @@ def read(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
             "profileId": raw.subject.removeprefix("profile/"),
             "name": str(body.get("name") or known.get("name", "")),
             "changes": {**known.get("changes", {}), **told},
-            "version": identifier(version) or None,
+            "version": identifier(body.get("version")) or None,
         }
 
     candidate = Candidate(ProfileUpdated, raw.subject, {PROFILE: fence}, merge)

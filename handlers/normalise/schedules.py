@@ -15,7 +15,7 @@ from handlers.events import SchedulePattern, ScheduleUpdated
 from handlers.normalise.effective import in_effect
 from handlers.normalise.hours import horizon_at
 from handlers.normalise.reading import Candidate, Context, Data, Merge, Reading, look
-from handlers.normalise.words import identifier, mapping, objects
+from handlers.normalise.words import identifier, mapping, objects, version
 from processor.errors import PoisonError
 from processor.event import Fence, Raw, Written, blank
 from processor.shapes import document
@@ -52,7 +52,7 @@ def read_guide(raw: Raw, body: Mapping[str, Any], context: Context) -> Reading:
         return Reading(lookups=(look(raw, "schedule-group", raw.type, subject=where, details=which),))
     pattern = _guide_pattern(schedule, "open")
     _hours((pattern,), context)
-    schedule_id, fence = pattern["scheduleId"], Fence(raw.time, _version(schedule))
+    schedule_id, fence = pattern["scheduleId"], Fence(raw.time, version(schedule.get("version")))
 
     def merge(previous: Written | None, _: Collection[str]) -> Data:
         if previous and GROUP in previous.fences and not previous.fences[GROUP].admits(fence):
@@ -224,12 +224,6 @@ def _official_pattern(
         "timeZone": where,
         "pattern": written if there else {},
     }
-
-
-def _version(schedule: Mapping[str, Any]) -> int:
-    """ETags are opaque and say nothing about order; a number does."""
-    version = schedule.get("version")
-    return version if isinstance(version, int) else 0
 
 
 def _ordered(schedules: Iterable[Data]) -> list[Data]:

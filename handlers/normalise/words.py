@@ -130,6 +130,11 @@ def count(value: object) -> int | None:
     return None if read is None or abs(read) > GREATEST else int(read)
 
 
+def version(value: object) -> int:
+    """What orders the states of one thing; 0 where nothing does. ETags are opaque and say nothing about order."""
+    return value if type(value) is int and 0 <= value <= GREATEST else 0
+
+
 def identifier(value: object) -> str:
     """An id as a string; empty when there is none, or one that cannot be an id."""
     if isinstance(value, str):

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from processor.cli import COMMANDS
-from processor.settings import Settings
+from processor.settings import load
 from processor.telemetry import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,7 +145,12 @@ def test_every_make_target_named_exists() -> None:
 
 def test_the_settings_file_is_one(tmp_path: Path) -> None:
     (text,) = blocks("yaml", (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8"))
-    Settings.model_validate(yaml.safe_load(text))
+    config = tmp_path / "config.yaml"
+    config.write_text(text, encoding="utf-8")
+    secret = tmp_path / "secret"
+    secret.write_text("of-a-file-of-its-own", encoding="utf-8")
+    files = {f"PROCESSOR_{name}_FILE": str(secret) for name in ("GENESYS_CLIENT_SECRET", "WFM_SECRET")}
+    assert load({"PROCESSOR_CONFIG": str(config), **files}).wfm_url
 
 
 @pytest.mark.parametrize("language", ["json"])
