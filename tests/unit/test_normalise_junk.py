@@ -157,7 +157,7 @@ async def test_a_bent_answer(answered: tuple[str, str, dict[str, Any]], data: st
     await desk.restart()
 
 
-@pytest.mark.parametrize("odd", [None, 5, "x", [], {}, [[]]], ids=str)
+@pytest.mark.parametrize("odd", [None, 5, True, -1.5, "x", [], {}, [[]]], ids=str)
 async def test_every_place_bent_in_turn(odd: Any):
     """Each value of every form replaced by one of another kind: what a dice may miss."""
     for body in POSTED:
