@@ -8,47 +8,21 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from processor.deadletters import DEADLETTERS, REPLAYS, LimitPolicy
-from processor.errors import FatalError, PoisonError, RetryableError
+from processor.deadletters import DEADLETTERS, LimitPolicy
+from processor.errors import FatalError, RetryableError
 from processor.eventlog import Message
 from processor.eventlog.partitions import partition_of
 from processor.member import Member
 from processor.pace import Policy
 from processor.progress import Progress
-from processor.replays import list_dead, replay
+from processor.replays import list_dead
 from processor.routing import Group, PartitionTick, on
 from processor.serial import Serial
 from processor.table import Table, last
 from processor.telemetry import Metrics
+from tests.unit.adding import EXPECTED, FACTS, Sum, totals
 from tests.unit.engine import NOON, QUICK, Fact, Note, fact, forever, note, put, running, until
 from tests.unit.memorylog import MemoryLog
-
-
-class Sum:
-    """Adds up the facts of each subject: only right when each is done once, in order, and state is kept."""
-
-    def __init__(self) -> None:
-        self.table = Table(Note, fold=last)
-        self.broken = False
-
-    async def __call__(self, event: Fact) -> list[Note]:
-        if event.number == -1:
-            raise PoisonError("no such number", "number")
-        if event.number == -2 or self.broken:
-            raise KeyError("bug")
-        before = self.table.get(event.subject)
-        return [note(event, (before.total if before else 0) + event.number)]
-
-    def group(self, **more) -> Group:
-        return Group("sum", Fact.topic, (on(Fact, self),), pure=True, owns=(self.table,), **more)
-
-
-def totals(log: MemoryLog) -> dict[str, int]:
-    return {r.message.key: Note.from_record(r).total for r in log.all(Note.topic)}
-
-
-FACTS = [fact(f"s/{n % 7}", n) for n in range(100)]
-EXPECTED = {f"s/{k}": sum(n for n in range(100) if n % 7 == k) for k in range(7)}
 
 
 async def test_each_once_and_in_order_over_restarts() -> None:
@@ -113,54 +87,6 @@ async def test_poison_and_bugs_are_parked_in_the_same_commit_and_others_go_on() 
     assert letters[0].headers.items() >= bad.headers.items()
     assert parked["bug"].attempts == 3
     assert {topic for _, ms in log.commits for topic in [m.topic for m in ms]} == {DEADLETTERS, Note.topic}
-
-
-async def test_a_replay_goes_through_the_same_path_and_is_told() -> None:
-    log = MemoryLog()
-    adder = Sum()
-    adder.broken = True
-    await put(log, [fact("s/1", 5)])
-    async with running(adder.group(), log):
-        await until(lambda: len(log.all(DEADLETTERS)) == 1)
-        [item] = await list_dead(log)
-        assert (item.state, item.replayed) == ("parked", 0)
-        assert [i.id for i in await replay(log, None, dry_run=True)] == [item.id]
-        assert log.all(REPLAYS) == []
-
-        await replay(log, [item.id])
-        assert (await list_dead(log))[0].state == "waiting"
-        await until(lambda: len(log.all(DEADLETTERS)) == 2)
-        [item] = await list_dead(log)
-        assert (item.state, item.replayed) == ("parked", 1)
-
-        adder.broken = False
-        await replay(log, None)
-        await until(lambda: len(log.all(Note.topic)) == 1)
-        [item] = await list_dead(log)
-        assert (item.state, item.replayed) == ("done", 2)
-        assert await replay(log, None) == [], "done ones are not asked for again"
-        assert [(i.state, i.replayed) for i in await replay(log, [item.id])] == [("done", 2)], "unless by name"
-        await until(lambda: len(log.all(Note.topic)) == 2)
-    assert {r.message.headers["ce_id"] for r in log.all(Note.topic)} == {"s/1:5"}, "the same id: readers see a repeat"
-    progress = Progress("sum", Fact.topic)
-    async with running(adder.group(), log, progress=progress):
-        await until(lambda: len(progress.lag) == 4)  # measured after the replays were looked for
-    assert len(log.all(Note.topic)) == 2, "a restart does not replay again"
-
-
-async def test_replays_of_other_groups_are_left_alone() -> None:
-    log = MemoryLog()
-    adder = Sum()
-    await put(log, [fact("s/1", -1)])
-    async with running(adder.group(), log):
-        await until(lambda: len(log.all(DEADLETTERS)) == 1)
-    [item] = await list_dead(log)
-    message = item.ask()
-    await log.append([Message(REPLAYS, message.key, message.value, {**message.headers, "dlq_group": "other"})])
-    await put(log, [fact("s/1", 1)])
-    async with running(adder.group(), log):
-        await until(lambda: totals(log).get("s/1") == 1)
-    assert len(log.all(DEADLETTERS)) == 1
 
 
 async def test_too_many_bugs_stop_the_process_and_park_nothing_more() -> None:
