@@ -1,6 +1,8 @@
 # make install | run | test | check | bench | chaos | fuzz: each installs what it needs into .venv and nothing elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests that start the whole product, or break brokers under it, have the machine to themselves; all others run two at a time.
+WHOLE_PRODUCT := tests/e2e tests/kafka tests/chaos
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: install run kafka test check bench chaos fuzz lock clean
@@ -13,7 +15,8 @@ kafka: .venv/kafka-dev
 	@$(BIN)/genesys-processor kafka $(KAFKA)
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(foreach room,$(WHOLE_PRODUCT),--ignore=$(room)) $(PYTEST)
+	$(BIN)/python -m pytest $(WHOLE_PRODUCT) $(PYTEST)
 
 check: .venv/dev .venv/renderer
 	$(BIN)/ruff format --check .

@@ -152,10 +152,9 @@ def _secured(folder: Path) -> Iterator[Secured]:
     signer = rsa.generate_private_key(65537, 2048)
     keys = _key_set(folder, signer).as_uri()
     plan = draw(1)
-    ways = {
-        name: f"{HOST}:{port}"
-        for name, port in zip(("SASLPLAIN", "SASLSCRAM", "TLS", "MTLS", "OAUTH"), free_ports(5), strict=True)
-    }
+    taken = [int(address.rpartition(":")[2]) for seat in plan.seats for address in (seat.address, seat.controller)]
+    names = ("SASLPLAIN", "SASLSCRAM", "TLS", "MTLS", "OAUTH")
+    ways = {name: f"{HOST}:{port}" for name, port in zip(names, free_ports(len(names), taken), strict=True)}
     extras = Extras(
         listeners=[f"{name}://{address}" for name, address in ways.items()],
         properties=_properties(folder, keys),

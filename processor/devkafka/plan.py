@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,8 +70,8 @@ def identity() -> str:
     return drawn
 
 
-def free_ports(count: int) -> list[int]:
-    """So many different ports of loopback that nobody listens on now."""
+def free_ports(count: int, besides: Collection[int] = ()) -> list[int]:
+    """So many different ports of loopback that nobody listens on now; none of `besides`."""
     found: list[int] = []
     while len(found) < count:
         port = secrets.choice(PORTS)
@@ -81,7 +81,7 @@ def free_ports(count: int) -> list[int]:
                 probe.bind((HOST, port))
             except OSError:
                 continue
-        if port not in found:
+        if port not in found and port not in besides:
             found.append(port)
     return found
 
