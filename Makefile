@@ -1,8 +1,8 @@
 # make install | run | test | check | bench | chaos | fuzz: each installs what it needs into .venv and nothing elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests that start the whole product, or break brokers under it, have the machine to themselves; all others run two at a time.
-WHOLE_PRODUCT := tests/e2e tests/kafka tests/chaos
+# Tests that start the whole product have the machine to themselves; all others run two at a time.
+WHOLE_PRODUCT := tests/e2e
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: install run kafka test check bench chaos fuzz lock clean
