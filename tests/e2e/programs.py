@@ -39,25 +39,34 @@ class Done:
         return [orjson.loads(line) for line in self.out.splitlines()]
 
 
-async def command(
-    *arguments: str | Path, settings: Mapping[str, str] | None = None, cwd: Path | None = None, stdin: bytes = b""
-) -> Done:
-    """`genesys-processor …` to its end."""
+@asynccontextmanager
+async def child(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`genesys-processor …`, all three ends in our hands; killed when the block ends before it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "processor", *map(str, arguments)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**without_settings(), **{f"PROCESSOR_{name}": value for name, value in (settings or {}).items()}},
+        env={**without_settings(), **(environment or {})},
         cwd=cwd,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
-            out, err = await process.communicate(stdin)
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+            await process.communicate()
+
+
+async def command(
+    *arguments: str | Path, settings: Mapping[str, str] | None = None, cwd: Path | None = None, stdin: bytes = b""
+) -> Done:
+    """`genesys-processor …` to its end."""
+    environment = {f"PROCESSOR_{name}": value for name, value in (settings or {}).items()}
+    async with child(*arguments, environment=environment, cwd=cwd) as process, asyncio.timeout(PATIENCE):
+        out, err = await process.communicate(stdin)
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 

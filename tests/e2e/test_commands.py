@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 import signal
-import sys
 from base64 import b64encode
 from importlib import import_module
 
@@ -20,7 +18,7 @@ from processor.settings import load
 from sandbox.names import EMAIL
 from tests.e2e.centre import SECRETS, centre
 from tests.e2e.payloads import GUIDE_SCHEDULE, presence
-from tests.e2e.programs import BASIC, PASSWORD, commands, eventually, running
+from tests.e2e.programs import BASIC, PASSWORD, child, commands, eventually, running
 
 
 def helped(capsys, *words):
@@ -105,13 +103,11 @@ async def test_a_sleeping_command_ends_in_order(tmp_path):
     for number in (signal.SIGTERM, signal.SIGINT):
         async with running(tmp_path) as product:
             await product.post(presence("u-1", "BUSY", 1))
-            words = (sys.executable, "-m", "processor", "tail", "raw", "--from", "beginning")
-            reader = await asyncio.create_subprocess_exec(
-                *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=product.environment
-            )
-            assert orjson.loads(await reader.stdout.readline())["topic"] == "genesys.raw"
-            reader.send_signal(number)
-            _, err = await reader.communicate()
+            words = ("tail", "raw", "--from", "beginning")
+            async with child(*words, environment=product.environment) as reader:
+                assert orjson.loads(await reader.stdout.readline())["topic"] == "genesys.raw"
+                reader.send_signal(number)
+                _, err = await reader.communicate()
             assert (reader.returncode, err) == (0, b"")
 
 

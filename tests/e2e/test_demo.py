@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import sys
+import signal
 from itertools import pairwise
 
 import orjson
 import pytest
 
 from processor.app.log import open_log
-from processor.settings import load, without_settings
+from processor.settings import load
+from tests.e2e.programs import child
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -23,14 +23,8 @@ async def played(tmp_path, *more):
     """The report of a demo that ended well, and what it told."""
     report = tmp_path / "report.json"
     words = ("demo", "--seconds", "20", "--folder", tmp_path / "all", "--report", report, *more)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "processor", *map(str, words)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=without_settings(),
-        cwd=tmp_path,
-    )
-    out, err = (part.decode() for part in await process.communicate())
+    async with child(*words, cwd=tmp_path) as process:
+        out, err = (part.decode() for part in await process.communicate())
     assert process.returncode == 0, out + err
     assert err == ""
     logs = [orjson.loads(line) for line in (tmp_path / "all" / "product.log").read_text().splitlines()]
@@ -84,16 +78,11 @@ async def done_while_wfm_was_away(folder):
 
 
 async def test_ctrl_c_drains_everything(tmp_path):
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "processor", "demo", "--folder", str(tmp_path)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=without_settings(),
-    )
-    async for line in process.stdout:
-        if b"clean," in line:
-            break
-    process.terminate()
-    out, err = await process.communicate()
+    async with child("demo", "--folder", tmp_path) as process:
+        async for line in process.stdout:
+            if b"clean," in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")
     assert "ended cleanly" in out.decode()

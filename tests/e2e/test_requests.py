@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +18,7 @@ from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running
 from tests.e2e.centre import connected
-from tests.e2e.programs import Product, command, eventually, running
+from tests.e2e.programs import Product, child, command, eventually, running
 
 HOURS = uid("schedule", "Support Hours")
 WEEK = {
@@ -162,16 +160,12 @@ async def _order(product: Product, kind: str, fields: dict[str, Any], headers: d
 
 async def test_who_stops_waiting_is_told_that_the_request_goes_on(tmp_path: Path) -> None:
     async with organisation(tmp_path) as (_, settings):
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "processor", "request", str(written(tmp_path, LATER)), "--wait"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={f"PROCESSOR_{name}": value for name, value in settings.items()},
-        )
-        assert process.stdout is not None
-        handed_in = orjson.loads(await process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        _, said = await process.communicate()
+        environment = {f"PROCESSOR_{name}": value for name, value in settings.items()}
+        async with child("request", written(tmp_path, LATER), "--wait", environment=environment) as process:
+            assert process.stdout is not None
+            handed_in = orjson.loads(await process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            _, said = await process.communicate()
         assert process.returncode == 0
         assert b"go on" in said
         async with running(tmp_path, **settings) as product:
