@@ -15,7 +15,7 @@ from tests.e2e.programs import child
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-CASES = {"as it is": [], "killed while WFM is away": ["--kill-at", "9", "--wfm-down", "2..14"]}
+CASES = {"as it is": [], "killed while WFM is away": ["--kill-at", "9", "--wfm-down", "2..17"]}
 GUIDE = ["--dialect", "guide"]
 
 
@@ -43,15 +43,15 @@ def defended(found, out):
 async def test_a_queue_is_defended_and_nothing_is_lost(tmp_path, accident):
     found, out = await played(tmp_path, *accident)
     defended(found, out)
-    assert found["synced"]["wfm"] > 100
-    assert found["synced"]["calendar"] > 100
-    assert found["received"] > 300
+    assert found["synced"]["wfm"] > 500
+    assert found["synced"]["calendar"] > 500
+    assert found["received"] > 1000
     assert found["staleDropped"] >= 1, "the floor sends late, on purpose"
     assert set(found["latencyMs"]["clean"]) == {"p50", "p99"}
     clock = [line[2:7] for line in out.splitlines() if re.match(r"  \d\d:\d\d  ", line)]
     assert clock == sorted(clock, key=lambda at: (at < clock[0], at)), "told in the order in which it happened"
     if accident:
-        assert {"calendar-write", "queue-adjust"} <= await done_while_wfm_was_away(tmp_path / "all")
+        assert {"calendar-write", "queue-adjust", "queue-restore"} <= await done_while_wfm_was_away(tmp_path / "all")
 
 
 async def test_the_same_in_the_guides_dialect_killed_while_wfm_is_away(tmp_path):
@@ -59,8 +59,8 @@ async def test_the_same_in_the_guides_dialect_killed_while_wfm_is_away(tmp_path)
     found, out = await played(tmp_path, *GUIDE, *CASES["killed while WFM is away"])
     defended(found, out)
     assert found["synced"]["wfm"] > 100
-    assert found["synced"]["calendar"] > 50
-    assert found["received"] > 5
+    assert found["synced"]["calendar"] > 200
+    assert found["received"] > 20
 
 
 async def done_while_wfm_was_away(folder):
