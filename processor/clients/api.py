@@ -1,4 +1,4 @@
-"""One request to a far side: credentials, timeout, pace, and its answer's status turned into an error.
+"""One request to a far side: credentials, pace, attempts, and its answer's status turned into an error.
 
 Here and in `refusals.py` alone HTTP statuses are read. What callers see:
 
@@ -20,12 +20,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import ssl
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import aiohttp
 import orjson
@@ -36,7 +33,7 @@ from processor.clients.authorise import Anonymous, Authoriser
 from processor.clients.breaker import Breaker, BreakerPolicy, Unreachable
 from processor.clients.pace import Pace, Time
 from processor.clients.proxies import Proxies
-from processor.clients.refusals import refusal, why
+from processor.clients.refusals import refusal
 from processor.clients.replies import (
     Forbidden,
     NotAllowed,
@@ -50,6 +47,7 @@ from processor.clients.replies import (
     allowance,
     retry_after,
 )
+from processor.clients.wire import Call, Observe, Wire, open_session
 from processor.errors import FarSideDown, ProcessorError, RefusedError, RetryableError
 
 __all__ = [
@@ -72,9 +70,6 @@ __all__ = [
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "MKCALENDAR"})
 HOLD = timedelta(minutes=1)
 """A 429 keeps all requests away for no longer than this: some limits are those of one API only."""
-MOST_FRAME_BYTES = 4 * 1024 * 1024
-SKEW = timedelta(seconds=2)
-"""Clocks nearer than this count as equal: a `Date` header has whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +85,6 @@ class ApiPolicy:
     """The budget of all callers together; a part of it is kept for `Api.urgent`."""
     most_bytes: int = 64 * 1024 * 1024
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    method: str
-    url: URL
-    body: bytes | None
-    headers: Mapping[str, str]
-    repeatable: bool
-    timeout: float
-
-
-Observe = Callable[[str, str, float], None]
-"""(far side, status or `error` when none came, seconds), once for each attempt: feeds the metrics."""
-
-
-def open_session(ca_file: Path | None = None) -> aiohttp.ClientSession:
-    """The connections of the process; close it last. `ca_file`: trust these authorities too."""
-    trust = ssl.create_default_context()
-    if ca_file:
-        trust.load_verify_locations(ca_file)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=trust, limit=0, keepalive_timeout=30),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=True,
-    )
 
 
 class Api:
@@ -145,22 +114,20 @@ class Api:
         self._home = URL(base_url).origin()
         self._origins = {self._home, *(URL(url).origin() for url in also)}
         self._region = f".{region}" if region else ""
-        self._session = session
-        self._proxies = proxies or Proxies.from_environment()
         self._auth = auth or Anonymous()
         self._policy = policy or ApiPolicy()
         self._time = clocks or Time()
-        self._observe = observe
+        proxies = proxies or Proxies.from_environment()
+        self._wire = Wire(name, session, proxies, self._time, observe, self._policy.most_bytes)
         self._breaker = Breaker(name, self._policy.breaker, self._time.monotonic)
         self._pace = Pace(name, self._time, self._policy.per_second, self._policy.patience, self._policy.per_minute)
         self._room = asyncio.Semaphore(self._policy.concurrency)
         self._accept = accept
         self._hurries = False
-        self._offset = timedelta()
 
     def now(self) -> datetime:
         """The far side's clock as its last answer showed it; our own before the first."""
-        return self._time.now() + self._offset
+        return self._wire.now()
 
     def urgent(self) -> Api:
         """The same far side, token, breaker and limits, for what others must not make wait: the loop's adjustments."""
@@ -197,7 +164,7 @@ class Api:
         url = URL(path if path.startswith(("http://", "https://")) else self._base + path, encoded=True)
         if not self._may_call(url):
             raise RefusedError(f"{self.name}: {url.host} is not a configured host", "set its URL if it is meant")
-        call = _Call(
+        call = Call(
             method,
             url.extend_query(params) if params else url,
             orjson.dumps(json) if json is not None else data,
@@ -226,24 +193,20 @@ class Api:
         url = URL(address, encoded=True)
         if not self._may_call(url.with_scheme("https" if url.scheme in ("wss", "https") else "http")):
             raise RefusedError(f"{self.name}: {url.host} is not a configured host", "set its URL if it is meant")
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._session.ws_connect(url, proxy=self._proxies.to(url), max_msg_size=MOST_FRAME_BYTES)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise Unreachable(f"{self.name}: no socket at {url.host}:{url.port}: {why(error)}") from error
+        return await self._wire.socket(url, timeout)
 
     def _may_call(self, url: URL) -> bool:
         within = bool(self._region) and url.scheme == "https" and (url.host or "").endswith(self._region)
         return url.origin() in self._origins or within
 
-    def _soon(self, call: _Call, error: BaseException) -> bool:
+    def _soon(self, call: Call, error: BaseException) -> bool:
         if not isinstance(error, RetryableError) or isinstance(error, FarSideDown):
             return False
         if error.retry_after and error.retry_after.total_seconds() > self._policy.patience:
             return False
         return call.repeatable or not (isinstance(error, Unreachable) and error.sent)
 
-    async def _attempt(self, call: _Call) -> Reply:
+    async def _attempt(self, call: Call) -> Reply:
         ours = call.url.origin() == self._home
         credentials = await self._auth.headers() if ours else {}
         reply = await self._exchange(call, credentials)
@@ -255,66 +218,20 @@ class Api:
             return reply
         raise self._refusal(call, reply, credentials)
 
-    def _refusal(self, call: _Call, reply: Reply, credentials: Mapping[str, str]) -> ProcessorError:
+    def _refusal(self, call: Call, reply: Reply, credentials: Mapping[str, str]) -> ProcessorError:
         secrets = (*credentials.values(), call.headers.get("Authorization", ""))
         return refusal(f"{self.name}: {call.method} {call.url.path}", reply, secrets)
 
-    async def _exchange(self, call: _Call, credentials: Mapping[str, str]) -> Reply:
+    async def _exchange(self, call: Call, credentials: Mapping[str, str]) -> Reply:
         async with self._room:
             self._breaker.check()
             await self._pace.turn(urgent=self._hurries)
             with self._breaker.guard():
-                reply = await self._send(call, credentials)
+                reply = await self._wire.send(call, credentials)
                 self._heed(reply)
                 if reply.status >= 500:
                     raise self._refusal(call, reply, credentials)
         return reply
-
-    async def _send(self, call: _Call, credentials: Mapping[str, str]) -> Reply:
-        left, started = self._time.now(), self._time.monotonic()
-        status = "error"
-        proxy = self._proxies.to(call.url)
-        try:
-            async with self._session.request(
-                call.method,
-                call.url,
-                proxy=proxy,
-                data=call.body,
-                headers={**credentials, **call.headers},
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=call.timeout, sock_connect=min(call.timeout, 5)),
-            ) as answer:
-                body = await self._read(answer)
-                status = str(answer.status)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                took = timedelta(seconds=self._time.monotonic() - started)
-                return Reply(answer.status, headers, body, self._tell_time(left, took, headers))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            sent = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
-            way = f" through the proxy {proxy.host}:{proxy.port}" if proxy else ""
-            where = f"{call.url.host}:{call.url.port}{way}"
-            raise Unreachable(f"{self.name}: {call.method} {where}: {why(error)}", sent=sent) from error
-        finally:
-            self._observe(self.name, status, self._time.monotonic() - started)
-
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        async for chunk in answer.content.iter_any():
-            body += chunk
-            if len(body) > self._policy.most_bytes:
-                raise Rejected(f"{self.name}: the answer is larger than {self._policy.most_bytes} bytes")
-        return bytes(body)
-
-    def _tell_time(self, left: datetime, took: timedelta, headers: Mapping[str, str]) -> datetime:
-        """Learn the far side's clock from this answer; returns what it showed when the request left."""
-        try:
-            theirs = parsedate_to_datetime(headers["date"])
-        except (KeyError, ValueError):
-            return left + self._offset
-        theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-        ours = left + took
-        self._offset = theirs - ours if abs(theirs - ours) > SKEW else timedelta()
-        return left + self._offset
 
     def _heed(self, reply: Reply) -> None:
         """Keep to the rate limit that the answer tells of."""

@@ -46,11 +46,12 @@ class Volumes:
         end = whole_milliseconds(self._api.now())
         path, query = "/api/v2/analytics/queues/details/query", body_of(queue_id, end - HOUR, end)
         reply = await self._api.request("POST", path, json=query, repeatable=True)
+        fresh = queue_id in self._changed
+        self._changed.discard(queue_id)  # before the look: what we change meanwhile is looked at once more
         try:
-            queue = await self._targets.get(queue_id, self._queue, fresh=queue_id in self._changed)
+            queue = await self._targets.get(queue_id, self._queue, fresh=fresh)
         except NotFound:
             return None
-        self._changed.discard(queue_id)
         (target,) = queue_state({**queue, "id": queue_id}).service_level_seconds.values() or (None,)
         body = {
             "queueId": queue_id,
