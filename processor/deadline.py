@@ -53,7 +53,9 @@ class _Watched:
     def ended(self, future: asyncio.Future[None]) -> None:
         """By itself, or because the time was up."""
         self.finished = True
-        self._done(TimeoutError() if future.cancelled() else future.exception())
+        done = self._done
+        del self._done, self._future  # it may lie in the queue for a while, behind one that is not finished
+        done(TimeoutError() if future.cancelled() else future.exception())
 
     def expire(self) -> None:
         """The time is up."""

@@ -39,6 +39,8 @@ class PlainConnections:
         self.heads = Heads(posts.path)
         self.take = posts.take
         self.ordinary = ordinary
+        self.finishing = False
+        """The ordinary server takes nothing any more; what comes is answered here, or closed."""
         self._idle_seconds = idle_seconds
         self._open: set[PlainConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -58,6 +60,7 @@ class PlainConnections:
 
     def finish(self) -> None:
         """Close what is idle, and the others with the answer that they wait for."""
+        self.finishing = True
         for connection in tuple(self._open):
             connection.finish()
 
@@ -101,11 +104,12 @@ class PlainConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._since = self._all.loop.time()
+        self._close = self._all.finishing
         self._all.add(self)
 
     def data_received(self, data: bytes) -> None:
         """A post, a part of one, or something else."""
-        if self._waiting:
+        if self._waiting or self._choked or self._later:
             self._later += data
             self._transport.pause_reading()
             return
@@ -130,37 +134,46 @@ class PlainConnection(asyncio.Protocol):
 
     def _answer(self, head: bytes, body: bytes) -> None:
         self._waiting = False
+        self._since = self._all.loop.time()
         transport = self._transport
         if transport.is_closing():
             return  # the caller went away; what is in the log stays there
         transport.write(b"%b%b\r\n%b" % (head, b"Connection: close\r\n" if self._close else b"", body))
         if self._close:
             transport.close()
-            return
-        self._since = self._all.loop.time()
-        if self._later:
-            later, self._later = self._later, b""
-            self._all.loop.call_soon(self._go_on, later)
+        elif self._later:
+            self._all.loop.call_soon(self._go_on)
 
-    def _go_on(self, later: bytes) -> None:
-        """With what came before the answer was out."""
-        if self._transport.is_closing():
+    def _go_on(self) -> None:
+        """With what came before the answer was out, or before the last ones were read."""
+        if self._waiting or self._choked or self._transport.is_closing():
             return
-        if not self._choked:
-            self._transport.resume_reading()
-        self.data_received(later)
+        self._transport.resume_reading()
+        later, self._later = self._later, b""
+        if later:
+            self.data_received(later)
 
     def _hand_over(self, data: bytes) -> None:
+        if self._all.finishing:
+            self._leave()
+            return
         self._all.remove(self)
         ordinary = self._all.ordinary()
         self._transport.set_protocol(ordinary)
         ordinary.connection_made(self._transport)
         ordinary.data_received(data)
 
+    def _leave(self) -> None:
+        """Close; the second time at once, since it does not take what is left for it."""
+        if self._transport.is_closing():
+            self._transport.abort()
+        else:
+            self._transport.close()
+
     def eof_received(self) -> bool:
-        """A sender that only closed its half still hears the answer."""
+        """A sender that only closed its half still hears the answer; over TLS there are no halves."""
         self._close = True
-        return self._waiting
+        return self._waiting and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         """It does not read our answers: no more of its posts until it does."""
@@ -170,8 +183,7 @@ class PlainConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It reads again."""
         self._choked = False
-        if not self._waiting:
-            self._transport.resume_reading()
+        self._go_on()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """Closed by either side."""
@@ -179,17 +191,18 @@ class PlainConnection(asyncio.Protocol):
 
     def look(self, now: float, idle_seconds: float) -> None:
         """What waits too long for its rest is another's to wait for; who is silent is closed."""
-        if self._waiting:
+        patience = LOOK_SECONDS if self._part or self._all.finishing else idle_seconds
+        if self._waiting or now - self._since < patience:
             return
-        if self._part and now - self._since >= LOOK_SECONDS:
+        if self._part:
             self._hand_over(self._part)
-        elif now - self._since >= idle_seconds:
-            self._transport.close()
+        else:
+            self._leave()
 
     def finish(self) -> None:
-        """Close, after the answer if one is waited for."""
+        """Close, after the answer if one is waited for, or due once the rest of its post is here."""
         self._close = True
-        if not self._waiting:
+        if not (self._waiting or self._part or self._transport.is_closing()):
             self._transport.close()
 
     def cut(self) -> None:

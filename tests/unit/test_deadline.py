@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -54,3 +56,25 @@ async def test_an_error_of_the_work_passes() -> None:
     with pytest.raises(KeyError):
         async with Deadlines(60).one():
             raise KeyError
+
+
+async def test_what_is_finished_is_let_go_while_an_older_one_still_waits() -> None:
+    deadlines, loop = Deadlines(60), asyncio.get_running_loop()
+    stuck, quick = loop.create_future(), loop.create_future()
+    heard: list[BaseException | None] = []
+    deadlines.watch(stuck, heard.append)
+
+    def done(error: BaseException | None) -> None:
+        heard.append(error)
+
+    kept = weakref.ref(done)
+    deadlines.watch(quick, done)
+    del done
+    quick.set_result(None)
+    await asyncio.sleep(0)
+    assert heard == [None]
+    gc.collect()
+    assert kept() is None
+    stuck.cancel()
+    await asyncio.sleep(0)
+    assert isinstance(heard[1], TimeoutError)
