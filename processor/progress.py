@@ -15,8 +15,9 @@ class Progress:
     """One group in this process, kept by its consumer, read by admin.
 
     `beat`: when its loop last came round; a consumer that waits for a far side beats, one that
-    hangs does not. `lag`: records not yet finished, by owned partition. `moved`: when it last
-    finished something, or had nothing to do. `oldest`: when the oldest unfinished record was appended.
+    hangs does not. `lag`: records not yet finished, by owned partition, as they were when `measured`.
+    `moved`: when it last finished something, or had nothing to do. `oldest`: when the oldest unfinished
+    record was appended.
     """
 
     group: str
@@ -25,6 +26,7 @@ class Progress:
     committed: datetime | None = None
     moved: datetime | None = None
     oldest: datetime | None = None
+    measured: datetime | None = None
     lag: dict[int, int] = field(default_factory=dict)
     paused: set[int] = field(default_factory=set)
     waiting: int = 0
@@ -52,7 +54,7 @@ class Progress:
             lag[partition] = max(0, end - max(first, position))
             metrics.lag_records.labels(self.group, str(partition)).set(lag[partition])
         behind = any(lag.values())
-        self.lag, self.oldest = lag, oldest if behind else None
+        self.lag, self.oldest, self.measured = lag, oldest if behind else None, now
         if not behind or self.moved is None:
             self.moved = now
         age = (now - oldest).total_seconds() if behind and oldest else 0

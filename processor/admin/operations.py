@@ -19,7 +19,7 @@ class Operations(Protocol):
         "waiting", "done", "parked", "lagSeconds", "stuckSeconds"}], "decisions": [the last, newest first:
         {"time", "queueId", "name", "mediaType", "action", "reason"}], "outcomes": [{"time", "subject",
         "kind", "status", "error", "latencyMs"}], "requests": [{"time", "id", "kind", "subject", "by",
-        "status"}]}`; what is missing is shown as unknown.
+        "status"}]}`; what is missing is shown as unknown. `lag` is null until the group has measured it.
         """
         ...
 

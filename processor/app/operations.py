@@ -106,7 +106,7 @@ class Desk:
         return {
             "group": one.group,
             "topic": one.topic,
-            "lag": sum(one.lag.values()),
+            "lag": sum(one.lag.values()) if one.measured else None,
             "waiting": one.waiting,
             "done": one.done,
             "parked": one.parked,

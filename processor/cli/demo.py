@@ -156,7 +156,7 @@ async def _settled(scene: Scene) -> None:
             while quiet < 2:
                 overview = await scene.ask(f"{scene.admin}/overview")
                 ledger = await scene.ask(f"{scene.genesys}/_sandbox/summary")
-                at_rest = not ledger["pending"] and not any(group["lag"] for group in overview["groups"])
+                at_rest = not ledger["pending"] and all(group["lag"] == 0 for group in overview["groups"])
                 quiet = quiet + 1 if at_rest else 0
                 await asyncio.sleep(1.2)
     except TimeoutError:

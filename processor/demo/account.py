@@ -114,7 +114,7 @@ def _numbers(ledger: dict[str, Any], overview: dict[str, Any]) -> str:
     email = next((queue for queue in ledger["queues"].values() if queue["name"] == "Email Support"), None)
     level = f"{email['serviceLevel']:.0%}" if email and email["serviceLevel"] is not None else "-"
     state = f"Email Support {email['offered']}/h, {level}, {email['waiting']} waiting" if email else ""
-    lag = sum(group["lag"] for group in overview["groups"])
+    lag = sum(group["lag"] or 0 for group in overview["groups"])
     return (
         f"{counts['received']} in, {counts['published']} clean, {counts['effects']} effects, "
         f"{lag} in work   |   {state}"

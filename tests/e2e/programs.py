@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import orjson
 from processor.app.log import open_log
 from processor.cli.tail import as_dict
 from processor.demo.processes import Program
+from processor.eventlog import EventLog
 from processor.settings import load, without_settings
 
 PASSWORD = "pass-phrase-of-the-webhook"
@@ -176,14 +178,20 @@ class Product:
         return str(await eventually(settled))
 
     async def at_rest(self) -> None:
-        """Every group has done its work; twice in a row, as one feeds another."""
-        for _ in range(2):
+        """Every group has committed all that lies in its topic; between two looks nothing came, as one feeds another."""
+        groups = [(one["group"], one["topic"]) for one in (await self.ask("/overview"))["groups"]]
+        topics = {topic for _, topic in groups}
 
-            async def idle() -> bool:
-                overview = await self.ask("/overview")
-                return not any(group["lag"] for group in overview["groups"])
+        async def idle(log: EventLog) -> bool:
+            before = await _ends(log, topics)
+            for group, topic in groups:
+                done = await log.committed(group, topic)
+                if any(done.get(partition, 0) < end for partition, end in before[topic].items()):
+                    return False
+            return await _ends(log, topics) == before
 
-            await eventually(idle)
+        async with open_log(load({"PROCESSOR_LOG": self.settings["LOG"]})) as log:
+            await eventually(partial(idle, log))
 
     @property
     def said(self) -> str:
@@ -194,6 +202,15 @@ class Product:
     def events(self) -> list[dict[str, Any]]:
         """Its log lines."""
         return [orjson.loads(line) for line in self.said.splitlines()]
+
+
+async def _ends(log: EventLog, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+    """The next offset of each partition, 0 where nothing is kept."""
+    ends: dict[str, dict[int, int]] = {}
+    for topic in topics:
+        bounds = [await log.bounds(topic, partition) for partition in range(log.partitions)]
+        ends[topic] = {at: end if end > first else 0 for at, (first, end) in enumerate(bounds)}
+    return ends
 
 
 @asynccontextmanager

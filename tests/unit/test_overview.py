@@ -1,0 +1,32 @@
+"""What the console is shown of each consumer group."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from processor.app.operations import Desk
+from processor.eventlog import Message
+from processor.progress import Progress
+from processor.settings import load
+from processor.telemetry import Metrics
+from tests.unit.memorylog import MemoryLog
+
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+async def test_how_far_a_group_is_behind_is_unknown_until_it_was_measured():
+    log, metrics = MemoryLog(), Metrics.build()
+    await log.append([Message("genesys.raw", "agent/u-1", b"{}", {}) for _ in range(3)])
+    (partition,) = [at for at in range(log.partitions) if (await log.bounds("genesys.raw", at))[1]]
+    group = Progress("normalise", "genesys.raw")
+    desk = Desk(load({}), log, [group], metrics, lambda: NOW)
+    (shown,) = (await desk.overview())["groups"]
+    assert shown["lag"] is None
+
+    await group.measure(log, metrics, NOW, {partition: 1}, NOW - timedelta(seconds=4))
+    (shown,) = (await desk.overview())["groups"]
+    assert (shown["lag"], shown["lagSeconds"]) == (2, 4)
+
+    await group.measure(log, metrics, NOW, {partition: 3}, None)
+    (shown,) = (await desk.overview())["groups"]
+    assert (shown["lag"], shown["lagSeconds"]) == (0, 0)
