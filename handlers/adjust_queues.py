@@ -54,7 +54,8 @@ class AdjustQueues:
             yield [_outcome(decision, "refused", error=f"{refusal}{remedy}")]
             return
         milliseconds = (self.now() - started).total_seconds() * 1000
-        moved = {"joined": sorted(joining), "left": sorted(leaving)}
+        ours = (held | joining).intersection(decision.target.get("memberIds", ()))  # also by a try that broke off
+        moved = {"joined": sorted(ours), "left": sorted(leaving)}
         done = _outcome(decision, "done", before, after, latency_ms=milliseconds, moved=moved)
         kept = [_pool(decision, held - leaving, "/left")] if leaving else []
         yield [done, *kept, _look_again(decision, self.genesys.now())]

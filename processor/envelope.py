@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from processor.eventlog import Message, Record
 from processor.shapes import as_written, instant
@@ -20,6 +20,43 @@ RAW = "genesys.raw"
 def digest(data: bytes) -> str:
     """The hex SHA-256 of a record's value: tells a repeat from another event under the same id."""
     return hashlib.sha256(data).hexdigest()
+
+
+class Told(Protocol):
+    """What is told of every record, whatever it is the record of."""
+
+    @property
+    def id(self) -> str:
+        """Its own: the idempotency key."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Who says so."""
+        ...
+
+    @property
+    def cause(self) -> str:
+        """The id of what it came from, or empty."""
+        ...
+
+
+def headers_of(told: Told, kind: str, subject: str, time: str, value: bytes | None) -> dict[str, str]:
+    """The headers of every record that we append; a tombstone has no value to speak of."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": told.id,
+        "ce_source": told.source,
+        "ce_type": kind,
+        "ce_subject": subject,
+        "ce_time": time,
+    }
+    if value is not None:
+        headers["ce_datadigest"] = digest(value)
+        headers["content-type"] = "application/json"
+    if told.cause:
+        headers["ce_causationid"] = told.cause
+    return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +90,16 @@ class Envelope:
 
     def to_message(self) -> Message:
         """The raw record: key = subject, or the id where nothing is known to be touched."""
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_id": self.id,
-            "ce_source": self.source,
-            "ce_type": self.type,
-            "ce_subject": self.subject or self.id,  # CloudEvents has no empty subject, and here it is the key
-            "ce_time": instant(self.time),
-            "ce_receivedat": instant(self.received_at),
-            "ce_datadigest": digest(self.data),
-            "content-type": "application/json",
-        }
+        subject = self.subject or self.id  # CloudEvents has no empty subject, and here it is the key
+        headers = headers_of(self, self.type, subject, instant(self.time), self.data)
+        headers["ce_receivedat"] = instant(self.received_at)
         if not self.subject:
             headers["ce_subjectsource"] = "id"
         if self.time_source:
             headers["ce_timesource"] = self.time_source
         if self.trace:
             headers["traceparent"] = self.trace
-        if self.cause:
-            headers["ce_causationid"] = self.cause
-        return Message(RAW, self.subject or self.id, self.data, headers)
+        return Message(RAW, subject, self.data, headers)
 
 
 class Raw(NamedTuple):

@@ -2,8 +2,7 @@
 
 Where every event passes, both are handled as they are written: `Raw` is an envelope read from raw,
 `Written` an event on its way into its topic. Times are text there, of one width, so that they
-compare as the instants do. The header names are those of CloudEvents 1.0, Kafka protocol binding,
-binary content mode.
+compare as the instants do.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import orjson
 from pydantic import Field
 
-from processor.envelope import RAW, Delivery, Envelope, Raw, digest
+from processor.envelope import RAW, Delivery, Envelope, Raw, digest, headers_of
 from processor.eventlog import Message, Record
-from processor.shapes import Instant, Shape, defaults, instant, whole_milliseconds, written, written_names
+from processor.shapes import Instant, Shape, as_written, defaults, instant, whole_milliseconds, written, written_names
 
 __all__ = [
     "META",
@@ -123,7 +122,7 @@ class Event(Shape):
 
     @classmethod
     def from_record(cls, record: Record) -> Self:
-        """Read it back. Raises pydantic's ValidationError when the data is not of this type."""
+        """Read it back. Raises KeyError, TypeError or ValueError (pydantic's too) when it is none of this type."""
         headers = record.message.headers
         meta: dict[str, Any] = {
             "id": headers["ce_id"],
@@ -134,8 +133,8 @@ class Event(Shape):
             "cause_digest": headers.get("ce_causedigest", ""),
             "time_source": headers.get("ce_timesource", ""),
             "fences": {
-                name: (time, version, by)
-                for name, (time, version, by) in orjson.loads(headers.get("ce_fences", "{}")).items()
+                name: (as_written(time), version, by)
+                for name, (time, version, by) in dict(orjson.loads(headers.get("ce_fences", "{}"))).items()
             },
             "trace": headers.get("traceparent", ""),
             "sequence": f"{record.partition}-{record.offset}",
@@ -157,15 +156,8 @@ class Gone:
 
     def to_message(self) -> Message:
         """A record without a value."""
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_id": self.id,
-            "ce_source": self.source,
-            "ce_type": f"{self.topic}.deleted",
-            "ce_subject": self.subject,
-            "ce_time": instant(self.time),
-        }
-        return Message(self.topic, self.subject, None, headers | ({"ce_causationid": self.cause} if self.cause else {}))
+        headers = headers_of(self, f"{self.topic}.deleted", self.subject, instant(self.time), None)
+        return Message(self.topic, self.subject, None, headers)
 
 
 class Written(NamedTuple):
@@ -221,18 +213,7 @@ class Written(NamedTuple):
 
 
 def _message(kind: type[Event], event: Event | Written, value: bytes, time: str, received_at: str) -> Message:
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": event.id,
-        "ce_source": event.source,
-        "ce_type": kind.type,
-        "ce_subject": event.subject,
-        "ce_time": time,
-        "ce_datadigest": digest(value),
-        "content-type": "application/json",
-    }
-    if event.cause:
-        headers["ce_causationid"] = event.cause
+    headers = headers_of(event, kind.type, event.subject, time, value)
     if event.cause_digest:
         headers["ce_causedigest"] = event.cause_digest
     if event.time_source:

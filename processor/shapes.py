@@ -13,13 +13,23 @@ from pydantic.alias_generators import to_camel
 
 def instant(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and Z: the one form in which this product writes times."""
-    return _instant(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+    return _instant(_in_utc(moment))
 
 
 @lru_cache(maxsize=4096)
 def _instant(moment: datetime) -> str:
     """Kept, because an event says the same few times again and again: of itself, its facets, its fences."""
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Raises ValueError for one that only its offset keeps within the years 1 to 9999."""
+    if moment.tzinfo is UTC:
+        return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"a time beyond the calendar: {moment.isoformat()}") from error
 
 
 def as_written(text: str) -> str:
@@ -39,8 +49,7 @@ def is_written(text: str) -> bool:
 
 def whole_milliseconds(moment: datetime) -> datetime:
     """In UTC, cut to milliseconds: what is compared in memory is what was written."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
+    moment = _in_utc(moment)
     beyond = moment.microsecond % 1000
     return moment.replace(microsecond=moment.microsecond - beyond) if beyond else moment
 

@@ -58,8 +58,7 @@ def read_guide(raw: Raw, body: Mapping[str, Any], context: Context) -> Reading:
         if previous and GROUP in previous.fences and not previous.fences[GROUP].admits(fence):
             return expand(previous.data, context)  # the whole group was asked for later than this was written
         group = previous.data if previous else _blank(group_id)
-        known = () if group["deleted"] else group["schedules"]
-        others = [one for one in known if one["scheduleId"] != schedule_id]
+        others = [one for one in group["schedules"] if one["scheduleId"] != schedule_id]
         told = {
             "schedules": _ordered([*others, pattern]),
             "timeZone": group["timeZone"] if others else pattern["timeZone"],

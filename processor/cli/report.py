@@ -62,6 +62,8 @@ def _row(row: object) -> str:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if value in (None, "", [], (), {}):
         return "-"
     if isinstance(value, Mapping):

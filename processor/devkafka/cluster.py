@@ -16,7 +16,7 @@ import orjson
 from processor.devkafka import classes
 from processor.devkafka.jars import FLAGS, cache_folder, classpath, java
 from processor.devkafka.keeper import Keeper
-from processor.devkafka.node import Node
+from processor.devkafka.node import Node, last_words
 from processor.devkafka.plan import Plan, Seat, draw, properties
 from processor.errors import FatalError
 from processor.eventlog.kafka_ready import until_ready
@@ -204,8 +204,8 @@ def _format(folder: Path, plan: Plan, program: Sequence[str], users: Sequence[st
             running.append((seat, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)))  # noqa: S603 (our own command line)
     for seat, process in running:
         if process.wait(FORMAT_SECONDS) != 0:
-            words = _log(folder, seat).read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
-            raise FatalError(f"the folder of Kafka node {seat.number} could not be made: {' / '.join(words)}")
+            words = last_words(_log(folder, seat))
+            raise FatalError(f"the folder of Kafka node {seat.number} could not be made: {words}")
 
 
 def _data(folder: Path, seat: Seat) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from processor.errors import FatalError
 
 STEP_SECONDS = 0.05
 LAST_LINES = 6
+CALL = re.compile(r"\s+(at .+\(.+\)|\.\.\. \d+ more)")
+"""A line of a stack trace."""
 
 
 @dataclass(slots=True)
@@ -95,6 +98,12 @@ class Node:
             self.process.send_signal(number)
 
     def last_words(self) -> str:
-        """The end of its log, for the message of a failure."""
-        text = self.log.read_text(encoding="utf-8", errors="replace").strip() if self.log.exists() else ""
-        return " / ".join(text.splitlines()[-LAST_LINES:]) or "it said nothing"
+        """For the message of a failure."""
+        return last_words(self.log)
+
+
+def last_words(log: Path) -> str:
+    """The end of what a program of Kafka's said: why, not where in its own code."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    lines = [line for line in text.splitlines() if line.strip() and not CALL.match(line)]
+    return " / ".join(lines[-LAST_LINES:]) or "it said nothing"

@@ -177,8 +177,8 @@ class Queues:
 
     def shifts(self, call: Call) -> Json:
         """The agent's shifts of the week from `dateFrom` (a UTC date); `active` is the one that is on now."""
-        agent = self._world.agents.get(call.parameters["agentId"])
-        if agent is None or agent.id in self._world.gone:
+        agent = self._world.agent(call.parameters["agentId"])
+        if agent is None:
             raise not_found("agent")
         now = self._world.now()
         try:

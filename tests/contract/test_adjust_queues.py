@@ -14,17 +14,23 @@ from handlers.decide import know
 from handlers.escalate import Escalate
 from handlers.events import Decision, FreezeRequested, Lookup, Outcome, PoolUpdated, QueueUpdated, Standing
 from handlers.policy import Rule
+from processor.app.errands.backtesting import Blank
 from processor.clients.wfm import PushEvent
 from processor.event import Publishable
 from processor.table import Table, last
+from sandbox.genesys import routing
 from sandbox.names import EMAIL, pool
 from tests.contract.test_genesys_platform import Office, office
-from tests.unit.looptables import EmptyLog
 
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 SUBJECT = f"queue/{EMAIL.id}"
 BASELINE = {"serviceLevelSeconds": 60.0, "memberIds": []}
 TIGHT = {"serviceLevelSeconds": 45.0, "memberIds": list(pool())}
+
+
+@pytest.fixture(autouse=True)
+def _members_come_and_go_when_a_test_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "SETTLES", 3600)
 
 
 def decision(action: str, *, step: int = 1, **more: Any) -> Decision:
@@ -50,7 +56,7 @@ async def adjuster(genesys: Any, latest: Decision | None = None, pool: PoolUpdat
     tables = Table(Decision, fold=last), Table(FreezeRequested, fold=brakes), Table(PoolUpdated, fold=last)
     handler = AdjustQueues(genesys, *tables, lambda: NOON)
     for table in tables:
-        await table.load(EmptyLog(), 0)
+        await table.load(Blank(), 0)
     if latest:
         handler.decisions.apply(latest)
     if pool:
@@ -147,6 +153,7 @@ async def test_a_crash_does_not_make_our_members_anybody_elses(*, effect: bool) 
         second = await adjuster(there.genesys, adjust, told)
         outputs = await carried_out(second, adjust)
         assert not [output for output in outputs if isinstance(output, PoolUpdated)], "nothing new is ours"
+        assert outcome_of(outputs).audit["joined"] == sorted(pool())
         there.sandbox.routing.settle(EMAIL.id, dict.fromkeys(pool(), True), "test")
         second.decisions.apply(restore)
         await carried_out(second, restore)
@@ -231,7 +238,7 @@ async def test_a_missing_permission_is_an_outcome_that_names_it_and_people_are_t
     assert outcome.status == "refused"
     assert "routing:queue:edit" in (outcome.error or "")
     names: Table[QueueUpdated, Any] = Table(QueueUpdated, fold=know)
-    await names.load(EmptyLog(), 0)
+    await names.load(Blank(), 0)
     escalate = Escalate(People(), PushEvent.of, names, Rule())
     await escalate.came_of_it(outcome)
     await escalate.decided(adjust)

@@ -13,18 +13,7 @@ from processor.clients.api import NotFound
 from processor.errors import ConflictError, RefusedError
 from sandbox.genesys.guard import Failure
 from sandbox.names import uid
-from tests.contract.campaignsdesk import (
-    BUSY,
-    FREE,
-    SCHEDULES,
-    WEEKDAYS,
-    both,
-    dialled,
-    make,
-    planned,
-    request,
-    rules,
-)
+from tests.contract.campaignsdesk import BUSY, FREE, SCHEDULES, WEEKDAYS, both, dialled, make, planned, request, rules
 from tests.contract.jobsdesk import desk
 
 

@@ -26,18 +26,7 @@ from processor.errors import RetryableError
 from processor.event import Envelope
 from processor.shapes import renewed
 from sandbox.names import uid
-from tests.contract.campaignsdesk import (
-    BUSY,
-    EXAMPLES,
-    FREE,
-    SCHEDULES,
-    both,
-    dialled,
-    make,
-    planned,
-    request,
-    rules,
-)
+from tests.contract.campaignsdesk import BUSY, EXAMPLES, FREE, SCHEDULES, both, dialled, make, planned, request, rules
 from tests.contract.jobsdesk import desk
 from tests.contract.official import Official
 from tests.unit.normalisedesk import Desk as Normaliser

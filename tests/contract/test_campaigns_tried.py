@@ -10,15 +10,7 @@ from handlers.configure_campaigns import wanted_of
 from processor.clients.api import Forbidden, Unauthorised
 from processor.errors import ConflictError, RetryableError
 from sandbox.genesys.guard import Failure
-from tests.contract.campaignsdesk import (
-    FREE,
-    SCHEDULES,
-    both,
-    make,
-    planned,
-    request,
-    rules,
-)
+from tests.contract.campaignsdesk import FREE, SCHEDULES, both, make, planned, request, rules
 from tests.contract.jobsdesk import desk
 
 

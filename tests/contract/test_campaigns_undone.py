@@ -7,13 +7,7 @@ import pytest
 from handlers.requests.campaign import CampaignScheduleRequest
 from processor.errors import ConflictError, RefusedError
 from sandbox.genesys.guard import Failure
-from tests.contract.campaignsdesk import (
-    BUSY,
-    FREE,
-    make,
-    request,
-    rules,
-)
+from tests.contract.campaignsdesk import BUSY, FREE, make, request, rules
 from tests.contract.jobsdesk import desk
 
 

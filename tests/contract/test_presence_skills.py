@@ -7,7 +7,7 @@ import pytest
 from handlers.requests.plans import Story
 from handlers.requests.presence import PresenceRequest
 from handlers.requests.stories import finished
-from processor.errors import NotValid, RefusedError
+from processor.errors import ConflictError, NotValid, RefusedError
 from sandbox.genesys.guard import Failure
 from tests.contract.jobsdesk import desk
 from tests.contract.presencedesk import (
@@ -108,3 +108,14 @@ async def test_in_the_guide_nobody_can_read_what_a_skill_was() -> None:
         _, result = await carry_out(there, asked)
         with pytest.raises(RefusedError, match="cannot be read"):
             rules(there).reverse(asked, result.before, result.after)
+
+
+async def test_a_skill_that_is_so_already_may_be_so_by_an_earlier_try_and_is_no_conflict() -> None:
+    overrides = [{"skillId": BILLING, "statusId": "1.5"}]
+    async with desk("platform") as there:
+        _, result = await carry_out(there, request(skillOverrides=overrides))
+        again = request(skillOverrides=overrides, expected=result.before)
+        assert not (await rules(there).plan(again)).calls
+        other = request(skillOverrides=[{"skillId": BILLING, "statusId": "2"}], expected=result.before)
+        with pytest.raises(ConflictError, match=f"skill {BILLING} is 1.5"):
+            await rules(there).plan(other)

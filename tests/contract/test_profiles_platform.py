@@ -167,3 +167,10 @@ async def test_a_place_that_was_written_before_its_answer_was_lost_keeps_its_bef
     assert again.before["users"][ANA]["maximumCapacities"]["email"] == 4
     assert again.after["users"][ANA]["maximumCapacities"]["email"] == 2
     assert again.look == ()
+
+
+async def test_ids_that_we_may_not_look_up_are_not_taken_for_known() -> None:
+    async with office("platform") as there:
+        there.sandbox.guard.missing.add("routing:skill:view")
+        plan = await there.plan(**PLATFORM_CHANGE)
+    assert plan.facts["unchecked"] == ["skillAssignments"]

@@ -18,7 +18,7 @@ from processor.eventlog import Message
 from processor.receiver import PATH, Receiver
 from processor.signatures import Verifier
 from processor.telemetry import Metrics
-from processor.web.listener import Where, listening, runner_of
+from processor.web.listener import Tls, Where, listening, runner_of
 
 NOW = datetime(2026, 3, 9, 13, 0, 4, tzinfo=UTC)
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"gc:pass").decode()}
@@ -75,7 +75,7 @@ class Door:
 
 
 @asynccontextmanager
-async def door(*, by_plain: bool = True, **changes: object) -> AsyncIterator[Door]:
+async def door(*, by_plain: bool = True, tls: Tls | None = None, **changes: object) -> AsyncIterator[Door]:
     """A receiver that takes `gc:pass`, unless changed; `by_plain` False: every post is read by aiohttp."""
     log, metrics = Log(), Metrics.build()
     verifier = changes.pop("verifier", Verifier.build(basic=["gc:pass"]))
@@ -83,7 +83,7 @@ async def door(*, by_plain: bool = True, **changes: object) -> AsyncIterator[Doo
     receiver = Receiver(log.append, envelopes, verifier, metrics, lambda: NOW, **changes)
     plain = receiver.plain if by_plain else None
     async with (
-        listening(runner_of(receiver.handle, 5, plain), Where("127.0.0.1", 0)) as url,
+        listening(runner_of(receiver.handle, 5, plain), Where("127.0.0.1", 0, tls)) as url,
         ClientSession(timeout=ClientTimeout(total=20)) as session,
     ):
         yield Door(url, log, metrics, session)

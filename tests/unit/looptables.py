@@ -1,8 +1,7 @@
-"""Tables over an empty log, and volume to feed the loop with."""
+"""The loop over an empty log, and volume to feed the loop with."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,23 +18,13 @@ from handlers.events import (
 )
 from handlers.feedback import Feedback
 from handlers.policy import Mode, Rule, Selection, remember
-from processor.eventlog import Record
+from processor.app.errands.backtesting import Blank
+from processor.app.errands.backtesting import hear as judged
 from processor.table import Table, last
 
 START = datetime(2026, 3, 9, 9, tzinfo=UTC)
 QUEUE = "queue/q-1"
 CALM = {"offered": 300, "level": 0.99}
-
-
-class EmptyLog:
-    partitions = 1
-
-    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        return (0, 0)
-
-    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
-        for record in ():
-            yield record
 
 
 async def feedback(
@@ -56,7 +45,7 @@ async def feedback(
         pools={"name:email*": pool},
     )
     for table in (loop.windows, loop.queues, loop.freezes, loop.decisions, loop.held):
-        await table.load(EmptyLog(), 0)
+        await table.load(Blank(), 0)
     return loop
 
 
@@ -98,7 +87,7 @@ def of(medium: str, minute: int, **what: Any) -> VolumeUpdated:
 
 
 async def hear(loop: Feedback, *events: VolumeUpdated | QueueUpdated | FreezeRequested) -> list[Decision]:
-    """As the engine does: tables are caught up, then the handler runs, then its outputs are folded."""
+    """Settings and people's words are only known to it; volume it judges."""
     decided: list[Decision] = []
     for event in events:
         if isinstance(event, QueueUpdated):
@@ -106,11 +95,7 @@ async def hear(loop: Feedback, *events: VolumeUpdated | QueueUpdated | FreezeReq
         elif isinstance(event, FreezeRequested):
             loop.freezes.apply(event)
         else:
-            loop.windows.apply(event)
-            for output in await loop(event) or ():
-                if isinstance(output, Decision):
-                    loop.decisions.apply(output)
-                    decided.append(output)
+            decided += await judged(loop, event)
     return decided
 
 

@@ -89,6 +89,10 @@ async def test_out_of_office_keeps_its_dates_when_only_the_flag_is_told_again(de
     found = await state(desk, event_bridge(f"v2.users.{AGENT}.activity", activity, name="2", at=T1))
     assert found.out_of_office is not None
     assert (found.out_of_office.active, found.out_of_office.end) == (True, at(T2))
+    longer = {**body, "endDate": "2026-03-20T13:00:00.000Z", "modifiedDate": T2}
+    found = await state(desk, event_bridge(f"v2.users.{AGENT}.outofoffice", longer, name="3", at=T2))
+    assert found.out_of_office is not None
+    assert found.out_of_office.end == at("2026-03-20T13:00:00.000Z")
 
 
 async def test_an_audit_tells_the_presence_as_display_text(desk: Desk):

@@ -16,7 +16,7 @@ GONE, HERE = "agent/gone", "agent/here"
 def told(subject: str, *, deleted: bool) -> PresenceUpdated:
     return PresenceUpdated(
         id=f"{subject}:{deleted}",
-        time=NOW,
+        time=NOW - timedelta(days=7),
         subject=subject,
         user_id=subject.partition("/")[2],
         deleted=deleted,

@@ -9,6 +9,7 @@ import pytest
 
 from handlers.events import CampaignUpdated, Fate, Lookup
 from processor.errors import PoisonError
+from processor.event import Written
 from processor.shapes import instant
 from tests.unit.normalisedesk import NOW, Desk
 from tests.unit.test_campaign_recurrences import official, recurrence, times
@@ -159,6 +160,26 @@ async def test_an_announcement_may_carry_the_whole_schedule():
     assert later.created is None
     (fate,) = await desk.post({**announced, "timestamp": "2026-03-09T11:00:00Z"})
     assert fate.fate == "stale"
+
+
+async def test_an_answer_older_than_another_brings_nothing_back():
+    desk = await Desk.open()
+    (before,) = await desk.answer("campaign", "campaign/c-1", {"schedules": [guide(id="s-1")]})
+    older = {"schedules": [guide(id="s-1"), guide(id="s-2")]}
+    (fate,) = await desk.answer("campaign", "campaign/c-1", older, desk.now - timedelta(minutes=5))
+    assert fate.fate == "coalesced"
+    row = desk.tables[CampaignUpdated.topic].get("campaign/c-1")
+    assert row.last == Written.of(before)
+
+
+async def test_an_announcement_older_than_the_answer_changes_no_hours():
+    desk = await Desk.open()
+    asked = datetime(2026, 3, 9, 13, tzinfo=UTC)
+    (before,) = await desk.answer("campaign", "campaign/c-1", {"schedules": [guide(id="s-1")]}, asked)
+    late = {"event": "SCHEDULE_CREATED", "timestamp": "2026-03-09T12:00:00Z", "data": guide(id="s-9")}
+    record, _ = await desk.post(late)
+    assert record.created == "s-9"
+    assert record.schedules == before.schedules
 
 
 async def test_the_recorded_schedules(shared):

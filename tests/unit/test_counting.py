@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from handlers.events import ScheduleUpdated
 from handlers.normalise.counting import TIMED, count
 from processor.event import Event, Written
 from processor.telemetry import Metrics
@@ -39,6 +40,19 @@ async def test_an_id_that_came_with_another_body():
     assert value(metrics, "id_conflicts_total") == 1
 
 
+async def test_of_several_records_of_one_body_one_counts():
+    def halves(offered: int, at: str) -> object:
+        metrics = [{"metric": "nOffered", "stats": {"count": offered}}]
+        spans = ("2026-03-09T12:00:00Z/2026-03-09T12:30:00Z", "2026-03-09T12:30:00Z/2026-03-09T13:00:00Z")
+        data = [{"interval": span, "metrics": metrics} for span in spans]
+        body = {"group": {"queueId": "q-1", "mediaType": "voice"}, "data": data}
+        return event_bridge("v2.analytics.queues.q-1.observations", body, name="1", at=at)
+
+    metrics = await counted(halves(5, "2026-03-09T13:00:00Z"), halves(6, "2026-03-09T13:01:00Z"))
+    assert value(metrics, "published_events_total", topic="genesys.volume") == 4
+    assert value(metrics, "id_conflicts_total") == 1
+
+
 async def test_a_zone_nobody_knows_counts_when_it_comes():
     body = {"event": "presence:updated", "userId": "u", "presenceId": "Busy", "timestamp": "2026-03-09T13:00:00Z"}
     other = presence("AWAY", "2026-03-09T13:05:00Z", "2", agent="u")
@@ -55,6 +69,16 @@ async def test_a_holiday_that_the_settings_lack():
     }
     metrics = await counted({"event": "schedule:updated", "id": "e", "timestamp": "2026-03-09T13:00:00Z", "data": data})
     assert value(metrics, "unknown_holidays_total") == 2
+
+
+async def test_a_schedule_that_a_group_names_and_lacks_is_no_holiday():
+    desk, metrics = await Desk.open(), Metrics.build()
+    group = {"id": "g", "timeZone": "Europe/London", "openSchedules": [{"id": "s"}]}
+    (event,) = await desk.answer("schedule-group", "schedule-group/g", {"group": group, "schedules": []})
+    count(metrics, [Written.of(event)], NOW)
+    assert isinstance(event, ScheduleUpdated)
+    assert [one.date for one in event.exceptions] == [None]
+    assert value(metrics, "unknown_holidays_total") == 0
 
 
 async def test_of_a_large_batch_some_latencies_are_measured():

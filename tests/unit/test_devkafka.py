@@ -12,6 +12,7 @@ import pytest
 
 from processor.devkafka import classes
 from processor.devkafka.jars import _must_be_known
+from processor.devkafka.node import last_words
 from processor.devkafka.plan import draw, free_ports, identity, properties
 from processor.devkafka.stay import plan_of
 from processor.errors import ConflictError, FatalError
@@ -97,3 +98,15 @@ def test_classes_that_are_kept_are_used(tmp_path: Path) -> None:
     assert classes.flags(file) == ()
     file.write_bytes(b"classes")
     assert classes.flags(file) == (f"-XX:SharedArchiveFile={file}",)
+
+
+def test_what_kafka_says_last_is_why_and_not_where_in_its_code(tmp_path: Path) -> None:
+    log = tmp_path / "node1.log"
+    assert last_words(log) == "it said nothing"
+    why = 'Exception in thread "main" ConfigException: Invalid value lots for configuration log.segment.bytes'
+    calls = [f"\tat kafka.Kafka$.call(Kafka.scala:{number})" for number in range(12)]
+    named = "\tat kafka.Kafka$.main(Kafka.scala) ~[kafka_2.13-4.4.0.jar:?]"
+    log.write_text("\n".join(["Formatting.", why, *calls, named, "Caused by: lots", calls[0], "\t... 11 more", ""]))
+    assert last_words(log) == f"Formatting. / {why} / Caused by: lots"
+    log.write_text("\n".join(f"line {number}" for number in range(9)))
+    assert last_words(log) == "line 3 / line 4 / line 5 / line 6 / line 7 / line 8"

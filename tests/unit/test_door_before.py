@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from handlers.events import Begun
-from handlers.requests.kinds import KINDS
 from handlers.requests.plans import Plan, Result
 from processor.errors import ConflictError, FatalError, PoisonError, RefusedError, RetryableError
 from processor.eventlog import Record
@@ -16,11 +15,7 @@ from tests.unit.memorylog import MemoryLog
 from tests.unit.things import ThingRequest, Things, asked, group
 
 PINK = {"colour": "pink", "size": 3}
-
-
-@pytest.fixture(autouse=True)
-def _things(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "thing", ThingRequest)
+pytestmark = pytest.mark.usefixtures("thing_kind")
 
 
 async def dies(log: MemoryLog, things: Things) -> None:

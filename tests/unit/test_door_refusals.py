@@ -88,11 +88,12 @@ async def test_a_conflict_tells_how_often_it_was_tried() -> None:
     assert outcomes(log)[0]["conflictRetries"] == 3
 
 
-async def test_what_genesys_does_not_accept_is_told_as_problems() -> None:
-    wrong = NotValid("422: no", places=[("colour", "too bright")])
+@pytest.mark.parametrize(("remedy", "told"), [(None, "what Genesys says there"), ("a darker one", "a darker one")])
+async def test_what_genesys_does_not_accept_is_told_as_problems(remedy: str | None, told: str) -> None:
+    wrong = NotValid("422: no", remedy, places=[("colour", "too bright")])
     log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, before_effect=[wrong])
     await through(log, things, [asked("r1")])
-    problem = {"place": "colour", "message": "too bright", "remedy": "what Genesys says there"}
+    problem = {"place": "colour", "message": "too bright", "remedy": told}
     assert (outcomes(log)[0]["status"], outcomes(log)[0]["facts"]["problems"]) == ("refused", [problem])
 
 

@@ -14,19 +14,22 @@ from processor.eventlog.partitions import partition_of
 from processor.replays import list_dead, replay
 from processor.routing import Group, on
 from processor.table import Table, last
+from processor.telemetry import Metrics
 from tests.unit.engine import QUICK, Fact, Note, fact, forever, note, put, running, until
 from tests.unit.memorylog import MemoryLog
 from tests.unit.outside import Outside, committed, neighbours
 
 
 async def test_in_order_within_a_key_and_side_by_side_across_keys() -> None:
-    log, outside = MemoryLog(), Outside()
+    log, outside, metrics = MemoryLog(), Outside(), Metrics.build()
     await put(log, [fact(f"s/{n % 50}", n) for n in range(1000)])
-    async with running(outside.group(), log, replace(QUICK, width=8)):
+    async with running(outside.group(), log, replace(QUICK, width=8), metrics=metrics):
         await until(lambda: outside.total() == 1000)
     assert all(numbers == sorted(numbers) for numbers in outside.got.values())
     assert outside.busiest == 8
     assert await committed(log) == 1000
+    counted = metrics.registry.get_sample_value("processor_records_total", {"group": "outside", "outcome": "done"})
+    assert counted == 1000
 
 
 @pytest.mark.parametrize("trouble", [RetryableError("503"), FarSideDown("nobody")])

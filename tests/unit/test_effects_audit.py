@@ -9,7 +9,8 @@ import orjson
 from processor.audit import OUTCOMES, Chains, verify
 from processor.errors import RetryableError
 from processor.eventlog.partitions import partition_of
-from tests.unit.engine import fact, put, running, told, until
+from processor.routing import Group, on
+from tests.unit.engine import Fact, Told, fact, put, running, told, until
 from tests.unit.memorylog import MemoryLog
 from tests.unit.outside import Outside, committed, neighbours
 
@@ -28,6 +29,20 @@ async def test_outcomes_are_in_the_log_before_the_commit_and_chained_over_restar
     assert report.broken == []
     assert (report.links, report.chains, report.repeated) == (60, 4, 1)
     assert await committed(log) == 60
+
+
+async def test_outcomes_of_the_pure_way_are_chained_too() -> None:
+    log = MemoryLog()
+
+    def decided(event: Fact) -> list[Told]:
+        return [told(event)]
+
+    for turn in range(2):
+        await put(log, [fact("s/1", turn * 10 + n) for n in range(5)])
+        async with running(Group("pure", Fact.topic, (on(Fact, decided),), pure=True), log):
+            await until(lambda wanted=5 * (turn + 1): len(log.all(OUTCOMES)) == wanted)
+    report = await verify(log)
+    assert (report.broken, report.links, report.chains) == ([], 10, 1)
 
 
 async def test_a_chain_that_another_process_continued_meanwhile_is_taken_up_at_its_end() -> None:

@@ -41,6 +41,25 @@ async def test_one_time_of_several_in_the_future_is_the_events_time(desk: Desk):
     assert max(fence.time for fence in event.fences.values()) < instant(NOW)
 
 
+async def test_a_record_is_as_old_as_the_facet_that_its_event_brought(desk: Desk):
+    await desk.post(presence("BUSY", "2026-03-09T13:05:00.000Z", "1"))
+    late = event_bridge(
+        f"v2.users.{AGENT}.routingStatus",
+        {"id": AGENT, "routingStatus": {"status": "IDLE", "startTime": "2026-03-09T13:01:00.000Z"}},
+        name="2",
+    )
+    (event,) = clean(await desk.post(late))
+    assert instant(event.time) == "2026-03-09T13:01:00.000Z"
+
+
+async def test_a_time_that_a_facet_told_itself_is_not_its_wrappers(desk: Desk):
+    away = {"id": AGENT, "outOfOffice": {"active": True, "modifiedDate": "2026-03-09T12:00:00.000Z"}}
+    (event,) = clean(await desk.post(event_bridge(f"v2.users.{AGENT}.activity", away)))
+    (record,) = desk.log.records["genesys.raw"]
+    assert Raw.from_record(record).time_source == "envelope"
+    assert (instant(event.time), event.time_source) == ("2026-03-09T12:00:00.000Z", "")
+
+
 async def test_clocks_may_differ_and_zones_be_mixed_up(desk: Desk):
     ahead = NOW + timedelta(hours=23)
     (event,) = clean(await desk.post(presence("BUSY", instant(ahead), "1")))

@@ -69,3 +69,9 @@ async def test_a_bare_list_is_one_question(body: Any) -> None:
     async with api_to(lambda _: said(200, body)) as (api, far):
         assert (await to_the_end(api, "/x"))[0] == ALL[:3]
     assert len(far.asked) == 1
+
+
+async def test_who_shows_the_same_page_again_whatever_is_asked_is_read_once() -> None:
+    async with api_to(lambda _: said(200, {"entities": ALL[:3], "pageCount": 9})) as (api, far):
+        assert (await to_the_end(api, "/x"))[0] == ALL[:3]
+    assert len(far.asked) == 2

@@ -41,6 +41,12 @@ async def test_a_guessed_time_is_marked(desk: Desk):
     assert event.time_source == "received"
 
 
+async def test_blanks_around_a_body_make_no_other_body(desk: Desk):
+    body = json.dumps(presence("AVAILABLE", EARLY, "eb-1")).encode()
+    assert fate(await desk.post(body)) == "published"
+    assert fate(await desk.post(b" " + body + b"\r\n")) == "duplicate"
+
+
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_second_delivery_is_a_duplicate(desk: Desk, restart: bool):
     await desk.post(presence("AVAILABLE", EARLY, "eb-1"))

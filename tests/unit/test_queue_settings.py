@@ -150,6 +150,9 @@ async def test_the_guides_change_of_one_field(desk: Desk):
     assert (found.changed, found.version) == (("mediaTypes.email",), "v-4")
     assert found.routing.skills == ("s-1", "s-2")
     assert lookups(events) == [("queue", "queue/q-1")]
+    again = {"type": "routingQueueUpdated", "queueId": "q-1", "changes": {"slaTarget": 50}}
+    found = await queue(await desk.post(again | {"timestamp": "2026-03-09T13:07:11.000Z"}))
+    assert (found.changed, found.version) == (("mediaTypes.email",), "v-4")
 
 
 async def test_a_callback_with_nothing_but_the_id_is_a_reason_to_look(desk: Desk):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from handlers.events import Outcome
@@ -14,6 +16,7 @@ from processor.app.errands.reports import REPORTS, Question, report
 from processor.app.log import open_log
 from processor.app.requests.command import as_line
 from processor.audit import Chains
+from processor.cli import main
 from processor.settings import Settings, SettingsError, load
 
 NOW = datetime.now(UTC)
@@ -55,6 +58,18 @@ async def test_what_was_done_without_a_log_counts_once_from_the_audit_file(tmp_p
         torn.write(b'{"subject":"agent/u1","kind":"presence"\n')
     found = await report(known, "presence", Question("u1", 7))
     assert (found["totalUpdates"], found["averageLatencyMs"]) == (2, 200.0)
+
+
+def test_people_read_yes_and_no_and_programs_true_and_false(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {"userId": "u1", "action": "presence_update", "latencyMs": 0, "conflictRetries": 0}
+    asyncio.run(put(settings(tmp_path), outcome(1, 0, audit={**told, "timezoneTrusted": True, "inShift": False})))
+    monkeypatch.setenv("PROCESSOR_LOG", f"sqlite:///{tmp_path}/events.db")
+    assert main(["report", "presence", "u1"]) == main(["report", "presence", "u1", "--json"]) == 0
+    shown, _, data = capsys.readouterr().out.rstrip().rpartition("\n")
+    assert "conflictRetries 0, timezoneTrusted yes, inShift no" in shown
+    assert orjson.loads(data)["auditLogs"][0]["inShift"] is False
 
 
 @pytest.mark.parametrize("kind", sorted(set(REPORTS) - {"presence"}))

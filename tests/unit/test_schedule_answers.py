@@ -144,6 +144,15 @@ async def test_an_answer_replaces_what_was_known_but_for_later_callbacks():
     ]
 
 
+async def test_an_answer_older_than_another_brings_nothing_back():
+    desk = await Desk.open()
+    (before,) = await answered(desk, {"group": group(openSchedules=["s-1"]), "schedules": [schedule()]})
+    older = {"group": group(openSchedules=["s-1", "s-2"]), "schedules": [schedule(), schedule(id="s-2")]}
+    (fate,) = await answered(desk, older, desk.now - timedelta(minutes=5))
+    assert fate.fate == "coalesced"
+    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == Written.of(before)
+
+
 async def test_a_callback_older_than_the_answer_brings_nothing_back():
     desk = await Desk.open()
     listed = {"group": group(openSchedules=["s-1"]), "schedules": [schedule()]}

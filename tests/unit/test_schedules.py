@@ -69,6 +69,7 @@ async def test_a_group_holds_each_schedule_with_its_own_zone():
         ("s-1", "America/New_York"),
         ("s-2", "Asia/Tokyo"),
     ]
+    assert record.time_zone == "America/New_York"
     assert ("23:00", "09:00", "") in on(record, "03-10")
     assert ("12:00", "22:00", "") in on(record, "03-10")
     (record,) = await desk.post(callback(2, id="s-2", scheduleEntries=[]))

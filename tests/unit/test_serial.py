@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from processor.deadletters import DEADLETTERS, LimitPolicy
-from processor.errors import FatalError, RetryableError
+from processor.errors import FatalError, PoisonError, RetryableError
 from processor.eventlog import Message
 from processor.eventlog.partitions import partition_of
 from processor.member import Member
@@ -61,13 +61,16 @@ async def test_outputs_and_offsets_are_one_commit() -> None:
 
 async def test_a_handler_may_be_a_plain_function_and_each_record_is_counted_once() -> None:
     log, metrics = MemoryLog(), Metrics.build()
-    await put(log, FACTS)
+    await put(log, [fact("s/1", -1), *FACTS])
 
     def at_once(event: Fact) -> list[Note]:
+        if event.number < 0:
+            raise PoisonError("no such number", "number")
         return [note(event, event.number)]
 
     async with running(Group("plain", Fact.topic, (on(Fact, at_once),), pure=True), log, metrics=metrics):
         await until(lambda: len(log.all(Note.topic)) == 100)
+    assert [r.message.headers["dlq_reason"] for r in log.all(DEADLETTERS)] == ["poison"]
     counted = metrics.registry.get_sample_value("processor_records_total", {"group": "plain", "outcome": "done"})
     assert counted == 100
 
@@ -115,6 +118,7 @@ async def test_a_fold_that_fails_leaves_no_trace_in_the_tables() -> None:
     async with running(adder.group(), log):
         await until(lambda: totals(log).get("s/1") == 10)
     assert [r.message.headers["dlq_reason"] for r in log.all(DEADLETTERS)] == ["bug"]
+    assert [Note.from_record(r).total for r in log.all(Note.topic)] == [4, 10], "what came before it is appended once"
 
 
 async def test_tables_forget_what_a_failed_fold_took_before_it() -> None:

@@ -146,3 +146,10 @@ async def test_a_foreign_target_is_a_persons_whatever_the_clocks_say() -> None:
     loop = await feedback()
     await hear(loop, queue(60), volume(60))
     assert actions(await hear(loop, queue(90, at=59), volume(61))) == ["stand-back"]
+
+
+async def test_members_who_serve_two_media_are_taken_out_once_when_a_person_asks_for_it() -> None:
+    loop, _ = await stood_back()
+    loop.queues.apply(both(90, at=80, by="ana"))
+    loop.freezes.apply(freeze(90, restore=True))
+    assert actions(tick(loop, START)) == ["restore", "frozen"]

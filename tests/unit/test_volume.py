@@ -190,6 +190,16 @@ async def test_genesys_own_service_level_is_against_the_queues_present_target(de
     await desk.answer("queue", "queue/q-1", queue)
     (found,) = await volumes(await desk.post(observations(level, name="eb-2", at="2026-03-09T13:13:00.000Z")))
     assert found.service_level_target_seconds == 45
+    waits = observations(metric("oWaiting", count=3), name="eb-3", at="2026-03-09T13:14:00.000Z")
+    (found,) = await volumes(await desk.post(waits))
+    assert (found.service_level, found.service_level_target_seconds) == (None, None)
+
+
+async def test_an_hour_that_is_long_over_is_counted_to_its_end_and_not_the_rolling_one(desk: Desk):
+    over = row("2026-03-09T12:00:00.000Z/2026-03-09T13:00:00.000Z", metric("nOffered", count=5))
+    found = await volumes(await desk.answer("volume", "queue/q-1", answer(over)))
+    (past,) = [one for one in found if one.final]
+    assert (past.offered, list(past.fences)) == (5, ["email/2026-03-09T12:00:00+00:00/aggregates"])
 
 
 async def test_the_later_word_about_an_interval_wins_by_medium_and_origin(desk: Desk):

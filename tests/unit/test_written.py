@@ -44,10 +44,18 @@ def test_every_spelling_has_one_form(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2026-03-09T13:00:04.010", "2026-13-09T13:00:04.010Z", "2026-03-09T25:00:04.010Z"]
+    "text",
+    [
+        "",
+        "2026-03-09T13:00:04.010",
+        "2026-13-09T13:00:04.010Z",
+        "2026-03-09T25:00:04.010Z",
+        "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59-05:00",
+    ],
 )
 def test_what_is_no_instant_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"isoformat|offset|must be in"):
+    with pytest.raises(ValueError, match=r"isoformat|offset|must be in|beyond the calendar"):
         as_written(text)
 
 
@@ -92,3 +100,34 @@ async def test_a_raw_record_whose_time_is_none_is_no_envelope() -> None:
     strange = replace(record.message, headers={**record.message.headers, "ce_time": "yesterday"})
     with pytest.raises(ValueError, match="yesterday"):
         Raw.from_record(replace(record, message=strange))
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("ce_time", "0001-01-01T00:00:00+05:00"),
+        ("ce_fences", '{"presence":["soon",0,""]}'),
+        ("ce_fences", '{"presence":["9999-12-31T23:59:59-05:00",0,""]}'),
+        ("ce_fences", '{"presence":["2026-03-09T13:00:00.000Z"]}'),
+        ("ce_fences", '"presence"'),
+    ],
+)
+async def test_a_record_that_another_program_wrote_wrongly_keeps_nobody_from_the_partition(
+    header: str, text: str
+) -> None:
+    desk = await Desk.open()
+    await desk.post(presence("BUSY", "2026-03-09T13:00:00.000Z", "1"))
+    (record,) = desk.log.records[PresenceUpdated.topic]
+    headers = {**record.message.headers, "ce_subject": "agent/u-9", header: text}
+    desk.log.add(replace(record.message, key="agent/u-9", headers=headers))
+    await desk.restart()
+    assert [subject for subject, _ in desk.tables[PresenceUpdated.topic].items()] == [record.message.key]
+
+
+async def test_a_fence_of_another_spelling_compares_as_its_instant_does() -> None:
+    desk = await Desk.open()
+    await desk.post(presence("BUSY", "2026-03-09T13:00:00.000Z", "1"))
+    (record,) = desk.log.records[PresenceUpdated.topic]
+    told = orjson.dumps({"presence": ["2026-03-09T14:00:00+01:00", 0, "1"]}).decode()
+    strange = replace(record, message=replace(record.message, headers={**record.message.headers, "ce_fences": told}))
+    assert PresenceUpdated.from_record(strange).fences == {"presence": Fence("2026-03-09T13:00:00.000Z", 0, "1")}

@@ -15,6 +15,7 @@ import orjson
 
 import handlers
 from handlers.events import Decision, QueueUpdated, VolumeUpdated
+from handlers.feedback import Feedback
 from handlers.policy import Mode
 from processor.app.log import open_log
 from processor.app.policy import policy
@@ -67,12 +68,17 @@ async def replay(
         if queue is None:
             continue
         mind.queues.apply(renewed(queue, {"time": volume.time + timedelta(milliseconds=1)}))
-        mind.windows.apply(volume)
-        for decided in await mind(volume) or ():
-            if isinstance(decided, Decision):
-                mind.decisions.apply(decided)
-                made.append(decided)
+        made += await hear(mind, volume)
     return made
+
+
+async def hear(mind: Feedback, volume: VolumeUpdated) -> list[Decision]:
+    """As the engine does: its tables are caught up, then it judges, then what it decided is known to it."""
+    mind.windows.apply(volume)
+    decided = [output for output in await mind(volume) or () if isinstance(output, Decision)]
+    for decision in decided:
+        mind.decisions.apply(decision)
+    return decided
 
 
 async def _from_log(settings: Settings) -> list[Event]:
