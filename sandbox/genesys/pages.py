@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from sandbox.genesys.guard import Call, Refusal
 
@@ -11,12 +12,17 @@ Json = dict[str, Any]
 
 
 def page(call: Call, entities: Sequence[Json], most: int, *, counted: bool = True) -> Json:
-    """One page of them. Not `counted`: without totals, so that only nextUri tells that there is more."""
+    """One page of them. Not `counted`: without totals, so that only nextUri tells that there is more.
+
+    The addresses of the other pages ask for the same: whoever follows them gets the same choice.
+    """
     size, number = min(_number(call, "pageSize", 25), most), _number(call, "pageNumber", 1)
     last = max(1, -(-len(entities) // size))
+    asked = {name: values for name, values in call.query.items() if name not in ("pageSize", "pageNumber")}
 
     def uri(which: int) -> str:
-        return f"{call.path}?pageSize={size}&pageNumber={which}"
+        words = urlencode({"pageSize": size, "pageNumber": which, **asked}, doseq=True)
+        return f"{call.path}?{words}"
 
     body: Json = {
         "entities": list(entities[(number - 1) * size : number * size]),
