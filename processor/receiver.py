@@ -92,7 +92,7 @@ class Receiver:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to any request; never raises for what was sent."""
         started = time.monotonic()
-        path = request.raw_path.partition("?")[0]
+        path = _path(request.raw_path)
         if path != PATH:
             return await self._elsewhere(request, path)
         if request.method == "OPTIONS":
@@ -238,7 +238,7 @@ class Receiver:
         return self._refused(request, Refusal("path", problem(404, f"Nothing is here; post events to {PATH}.")))
 
     def _refused(self, request: web.BaseRequest, refusal: Refusal) -> web.Response:
-        return self.refused(refusal, request.remote or "", request.method, request.raw_path.partition("?")[0])
+        return self.refused(refusal, request.remote or "", request.method, _path(request.raw_path))
 
     def refused(self, refusal: Refusal, peer: str, method: str = "POST", path: str = PATH) -> web.Response:
         """Counted, told in one line, answered."""
@@ -251,6 +251,12 @@ class Receiver:
         facts = {"status": status, "reason": refusal.reason, "method": method, "peer": peer, "path": path[:100]}
         log.log(level, "refused", extra={**facts, "cause": str(refusal.__cause__) if refusal.__cause__ else None})
         return refusal.response
+
+
+def _path(target: str) -> str:
+    """Without its query. The whole address, as proxies may say it, means the same (RFC 9112, 3.2.2)."""
+    path = target.partition("?")[0]
+    return path if path.startswith("/") else "/" + path.partition("://")[2].partition("/")[2]
 
 
 def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:

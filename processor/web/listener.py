@@ -55,7 +55,8 @@ class _Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """400 for what is no HTTP; 503 for a bug of ours, so that the sender repeats it."""
         if status < 500:
-            return problem(400, message or "This is no HTTP request that we can read.", close=True)
+            detail = message or "This is no HTTP request that we can read."
+            return problem(400, detail, headers={"Connection": "close"}, close=True)  # aiohttp says it to 1.1 only
         log.error("request-failed", exc_info=exc, extra={"method": request.method})
         return problem(503, "Something went wrong here.", headers={"Retry-After": "5"}, close=True)
 

@@ -46,6 +46,7 @@ async def test_what_is_no_http_gets_a_problem_and_the_door(sent: bytes, caplog: 
         answer = await speak(to.url, sent)
         assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
         assert b"application/problem+json" in answer
+        assert answer.count(b"Connection: close\r\n") == 1
         assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
 
 

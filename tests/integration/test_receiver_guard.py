@@ -140,6 +140,23 @@ async def test_a_sender_that_waits_is_told_to_go_on_and_one_that_went_away_is_no
     assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (f"http://events.example.org{PATH}", 202),
+        (f"https://events.example.org:8443{PATH}?a=b", 202),
+        (f"{PATH}?next=http://x/y", 202),
+        ("http://events.example.org", 404),
+        (f"http://events.example.org/x{PATH}", 404),
+        (f"{PATH}://x{PATH}", 404),
+    ],
+)
+async def test_the_whole_address_means_its_path(target: str, status: int) -> None:
+    sent = HEAD.replace(PATH, target, 1) + 'Connection: close\r\nContent-Length: 10\r\n\r\n{"id":"c"}'
+    async with door() as to:
+        assert int((await speak(to, sent)).split()[1]) == status
+
+
 async def test_who_may_not_post_is_not_told_to_go_on() -> None:
     sent = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n"
     async with door() as to:
