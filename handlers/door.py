@@ -135,6 +135,7 @@ class Door:
             subject=asked.subject,
             source=asked.source,
             cause=asked.id,
+            trace=asked.trace,
             what=what,
             why=f"after {asked.kind}",
             since=now,
@@ -180,6 +181,7 @@ class _Case:
                     subject=self.asked.subject,
                     source=self.asked.source,
                     cause=self.asked.id,
+                    trace=self.asked.trace,
                     request_id=self.asked.id,
                     before=plan.before,
                 )

@@ -75,6 +75,7 @@ class LookUp:
             subject=lookup.subject,
             source=lookup.source,
             cause=lookup.cause,
+            trace=lookup.trace,
             kind="look-up",
             status="refused",
             error=f"{refusal}{remedy}",

@@ -6,6 +6,7 @@ The header names are those of CloudEvents 1.0, Kafka protocol binding, binary co
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +16,18 @@ from processor.eventlog import Message, Record
 from processor.shapes import as_written, instant
 
 RAW = "genesys.raw"
+TRACE = re.compile(r"(?!ff)([0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?")
 
 
 def digest(data: bytes) -> str:
     """The hex SHA-256 of a record's value: tells a repeat from another event under the same id."""
     return hashlib.sha256(data).hexdigest()
+
+
+def trace_of(said: str) -> str:
+    """W3C's `traceparent` as it is written today; empty when it is none. A later version may say more after it."""
+    found = TRACE.fullmatch(said)
+    return f"00{found[2]}" if found and not (found[3] and found[1] == "00") else ""
 
 
 class Told(Protocol):

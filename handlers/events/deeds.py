@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import orjson
 from pydantic import Field
 
+from processor.envelope import trace_of
 from processor.errors import PoisonError
 from processor.event import Event, Instant, Shape
 from processor.eventlog import Record
@@ -124,7 +125,7 @@ class Requested(Event):
             subject=record.message.key,
             source=headers.get("ce_source") or "genesys/unknown",
             cause=headers.get("ce_causationid", ""),
-            trace=headers.get("traceparent", ""),
+            trace=trace_of(headers.get("traceparent", "")),
             sequence=f"{record.partition}-{record.offset}",
             kind=data.pop("kind"),
             fields=data,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from handlers.normalise.bodies import events
 from handlers.normalise.forms import Form, cloud_event, recognise
 from handlers.normalise.words import LONGEST_ID, identifier
+from processor.envelope import trace_of
 from processor.event import Delivery, Envelope
 
 DIGEST_ID = "sha256:"
 """How the id of an event begins that came without one: a digest of type, subject and body."""
 
-TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 LONGEST_SUBJECT = 300
 
 
@@ -42,10 +42,10 @@ def envelopes(delivery: Delivery) -> list[Envelope]:
 
 
 def _envelope(delivery: Delivery, data: bytes, form: Form, name: str) -> Envelope:
-    kind, subject, _, _, time, told, organisation = form
+    kind, subject, _, _, time, told, organisation, trace = form
     if len(subject) > LONGEST_SUBJECT or not subject.isprintable():
         subject = ""
-    trace = delivery.headers.get("traceparent", "")
+    trace = trace or delivery.headers.get("traceparent", "")
     return Envelope(
         name or digest_id(kind, subject, data),
         f"genesys/{organisation}" if organisation else delivery.source or "genesys/unknown",
@@ -55,7 +55,7 @@ def _envelope(delivery: Delivery, data: bytes, form: Form, name: str) -> Envelop
         delivery.received_at,
         data,
         told,
-        trace if trace and TRACE.fullmatch(trace) else "",
+        trace_of(trace) if trace else "",
     )
 
 
@@ -77,7 +77,7 @@ def _at(sent: str | None, index: int | None) -> str:
 
 
 def _cloud_event_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The attributes of CloudEvents binary mode; empty when it is not that."""
+    """The attributes of CloudEvents binary mode, whose values are percent-encoded; empty when it is not that."""
     if "ce-specversion" not in headers or "ce-type" not in headers:
         return {}
-    return {name.removeprefix("ce-"): value for name, value in headers.items() if name.startswith("ce-")}
+    return {name.removeprefix("ce-"): unquote(value) for name, value in headers.items() if name.startswith("ce-")}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from handlers.normalise import guide_forms
+from handlers.normalise.bodies import NotJson, parse
 from handlers.normalise.topics import AUDITED, read_topic
 from handlers.normalise.words import identifier, mapping, moment, reference, too_deep
 
@@ -29,6 +31,8 @@ class Form(NamedTuple):
     time: datetime | None = None
     time_source: str = "received"
     organisation: str = ""
+    trace: str = ""
+    """What the event itself says of the trace that it belongs to."""
 
 
 NOTHING = Form(UNKNOWN, "", {})
@@ -48,7 +52,7 @@ def body_of(value: Any, kind: str) -> Any:
     if _is_notification(value):
         return _body(value)
     if _is_cloud_event(value):
-        return body_of(value.get("data"), kind)
+        return body_of(_data(value), kind)
     if kind in guide_forms.OWN_IDS:
         return guide_forms.body_in(value)
     return value  # the bare payload of what its wrapper, or the headers it came with, named
@@ -66,6 +70,17 @@ def _is_cloud_event(value: Mapping[str, Any]) -> bool:
     return "specversion" in value and isinstance(value.get("type"), str)
 
 
+def _data(value: Mapping[str, Any]) -> Any:
+    """Of a CloudEvent in its JSON format: some libraries write what they are given as bytes in base64."""
+    packed = value.get("data_base64")
+    if "data" in value or not isinstance(packed, str):
+        return value.get("data")
+    try:
+        return parse(base64.b64decode(packed, validate=True))
+    except (ValueError, NotJson):
+        return None
+
+
 def _body(frame: Mapping[str, Any]) -> Mapping[str, Any]:
     body = frame.get("eventBody")
     return body if isinstance(body, dict) else mapping(frame.get("metadata"))
@@ -77,7 +92,7 @@ def _recognise(value: Mapping[str, Any], marker: str) -> Form:
     if _is_notification(value):
         return _notification(value)
     if _is_cloud_event(value):
-        return cloud_event(value, value.get("data"), marker)
+        return cloud_event(value, _data(value), marker)
     if name := guide_forms.name_of(value, marker):
         return _guide(name, value)
     if isinstance(value.get("result"), str) and value.keys() <= {"result", "status", "correlationId", "topics"}:
@@ -120,7 +135,10 @@ def cloud_event(attributes: Mapping[str, Any], data: Any, marker: str = "") -> F
     form = recognise(data, guide_forms.canonical(kind) or marker)
     if form.type == UNKNOWN and kind.startswith("v2."):
         form = _topic(kind, {"eventBody": data})
-    form = form._replace(id=identifier(attributes.get("id")) or form.id)
+    trace = attributes.get("traceparent")
+    form = form._replace(
+        id=identifier(attributes.get("id")) or form.id, trace=trace if isinstance(trace, str) else form.trace
+    )
     time = moment(attributes.get("time"))
     return form._replace(time=time, time_source="") if time and form.time_source == "received" else form
 

@@ -3,6 +3,8 @@
     POST {url}/events          {"events": [{"id", "type", "subject", "time", "sequence", "data"}]}
     POST {url}/schedules/sync  the guide's SCHEDULE_CREATED
 
+Each event has its `traceparent` where there is one, the request too where all of its events have the same.
+
 Standard Webhooks headers; `webhook-id` names the batch and stays the same, with the same bytes,
 however often it is sent again. A push returns when its event has been taken.
 
@@ -42,12 +44,13 @@ class PushEvent:
     time: datetime
     sequence: str
     data: bytes
+    trace: str = ""
 
     @classmethod
     def of(cls, event: Event, data: Mapping[str, Any] | None = None) -> Self:
         """A clean event as it stands in its topic, or with other data that its reader understands better."""
         content = event.data() if data is None else orjson.dumps(data)
-        return cls(event.id, event.type, event.subject, event.time, event.sequence, content)
+        return cls(event.id, event.type, event.subject, event.time, event.sequence, content, event.trace)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -77,11 +80,18 @@ class _Batch:
                     "subject": one.subject,
                     "time": instant(one.time),
                     "sequence": one.sequence,
+                    **({"traceparent": one.trace} if one.trace else {}),
                     "data": orjson.Fragment(one.data),
                 }
                 for one in self.events
             ]
             self.body = orjson.dumps({"events": rows})
+
+    @property
+    def trace(self) -> str:
+        """The trace that all of it belongs to; empty when there is no such."""
+        traces = {one.trace for one in self.events}
+        return traces.pop() if len(traces) == 1 else ""
 
 
 class Wfm:
@@ -173,7 +183,7 @@ class Wfm:
 
     async def _send(self, batch: _Batch) -> None:
         try:
-            await self._post(self._path, batch.body)
+            await self._post(self._path, batch.body, batch.trace)
         except Rejected as error:
             if len(batch.events) == 1:
                 batch.refusal = str(error)
@@ -194,9 +204,11 @@ class Wfm:
                 self._batches[event.key].close()
         batch.events = []
 
-    async def _post(self, path: str, body: bytes) -> None:
+    async def _post(self, path: str, body: bytes, trace: str = "") -> None:
         message_id = "msg_" + hashlib.sha256(body).hexdigest()[:32]
         headers = {"Content-Type": "application/json", "webhook-id": message_id}
+        if trace:
+            headers["traceparent"] = trace
         if self._secret:
             moment = self._now()
             headers["webhook-timestamp"] = str(int(moment.timestamp()))

@@ -225,7 +225,7 @@ async def test_a_frozen_queue_and_an_overtaken_decision_change_nothing() -> None
 
 
 async def test_a_missing_permission_is_an_outcome_that_names_it_and_people_are_told() -> None:
-    adjust = decision("adjust")
+    adjust = decision("adjust", trace="the same")
     told: list[PushEvent] = []
 
     class People:
@@ -245,6 +245,7 @@ async def test_a_missing_permission_is_an_outcome_that_names_it_and_people_are_t
     assert b"routing:queue:edit" in told[0].data
     assert b"60 s to 45 s (step 1), 18 members of the backup pool joined" in told[1].data
     assert b"memory" not in told[1].data
+    assert [one.trace for one in told] == ["the same"] * 2
 
 
 @pytest.mark.parametrize("action", ["suggest", "stand-back", "frozen", "resumed"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -95,6 +96,17 @@ async def test_events_that_come_together_go_as_one_signed_batch():
             "data": {"userId": "u0"},
         }
         assert body["events"][0]["time"].endswith("Z")
+
+
+async def test_a_trace_goes_along_and_as_a_header_where_a_batch_has_one():
+    mine, other = (f"00-{letter * 32}-{letter * 16}-01" for letter in "ab")
+    async with Stage() as (wfm, side, _):
+        await push_all(wfm, replace(event(1), trace=mine), replace(event(2), trace=mine))
+        await push_all(wfm, replace(event(3), trace=mine), replace(event(4), trace=other), event(5))
+        await push_all(wfm, event(6))
+        traces = [[one.get("traceparent") for one in orjson.loads(asked.body)["events"]] for asked in side.asked]
+        assert traces == [[mine, mine], [mine, other, None], [None]]
+        assert [asked.headers.get("traceparent") for asked in side.asked] == [mine, None, None]
 
 
 async def test_a_batch_has_a_limit():

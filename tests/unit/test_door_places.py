@@ -31,9 +31,13 @@ async def test_a_request_in_the_wrong_partition_is_put_into_the_right_one_under_
     log, things = MemoryLog(), Things(there={"t1": dict(GREEN)})
     home = partition_of("thing/t1", 4)
     value = orjson.dumps({"kind": "thing", "thingId": "t1", "colour": "blue"})
-    misplaced(log, Message("genesys.requests", "thing/t1", value, {"ce_id": "r1"}), (home + 1) % 4)
-    misplaced(log, Message("genesys.requests", "whatever", value, {}), home)  # no id, another key
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    told = {"ce_id": "r1", "traceparent": trace}
+    misplaced(log, Message("genesys.requests", "thing/t1", value, told), (home + 1) % 4)
+    misplaced(log, Message("genesys.requests", "whatever", value, {"traceparent": "none"}), home)  # no id, another key
     await through(log, things)
+    traces = {r.message.headers["ce_id"]: r.message.headers.get("traceparent") for r in log.all("genesys.outcomes")}
+    assert set(traces.values()) == {trace, None}
     assert sorted(outcome["requestId"] for outcome in outcomes(log)) == ["r1", f"request@{home}-0"]
     assert things.writes == ["t1"]
     assert {record.partition for record in log.all("genesys.outcomes")} == {home}

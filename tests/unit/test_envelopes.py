@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
 
@@ -194,6 +195,36 @@ def test_cloud_events_binary():
     assert (found.id, found.type, found.subject) == ("ce-2", "schedule:updated", "schedule-group/g-1")
 
 
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("a%20b%25c", "a b%c"),
+        ("%C3%A9", "é"),
+        ("a%2520b", "a%20b"),
+        ("100%", "100%"),
+        ("%zz", "%zz"),
+        ("a%0Ab", None),
+    ],
+)
+def test_attributes_in_headers_are_percent_encoded(sent: str, meant: str | None):
+    headers = {"ce-specversion": "1.0", "ce-id": sent, "ce-type": "schedule%3Aupdated", "ce-source": "s"}
+    (found,) = deliver({"scheduleGroupId": "g-1", "id": "s-1", "scheduleEntries": []}, **headers)
+    assert found.type == "schedule:updated"
+    assert found.id == meant if meant else found.id.startswith("sha256:")
+
+
+def packed(data: bytes) -> dict:
+    return {"specversion": "1.0", "id": "ce-3", "type": "x", "data_base64": base64.b64encode(data).decode()}
+
+
+def test_cloud_events_whose_data_was_given_as_bytes():
+    (found,) = deliver(packed(json.dumps(event_bridge()).encode()))
+    assert (found.id, found.type, found.subject) == ("ce-3", "v2.users.{id}.presence", f"agent/{AGENT}")
+    for odd in (packed(b"no JSON"), packed(b""), packed(b"") | {"data_base64": "?"}, packed(b"") | {"data_base64": 1}):
+        assert deliver(odd)[0].type == "unknown"
+    assert deliver(packed(b"") | {"data": event_bridge()})[0].type == "v2.users.{id}.presence"
+
+
 SCHEDULE = {"id": "s-1", "scheduleGroupId": "g-1", "timezoneId": "Europe/Paris", "scheduleEntries": []}
 
 
@@ -235,7 +266,24 @@ def test_a_local_time_is_read_in_the_agents_zone():
 def test_a_trace_goes_along_when_it_is_one():
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     assert deliver({}, traceparent=trace)[0].trace == trace
-    assert deliver({}, traceparent="x\ny")[0].trace == ""
+    assert deliver({}, traceparent="cc" + trace[2:])[0].trace == trace
+    assert deliver({}, traceparent=f"cc{trace[2:]}-what-comes-later")[0].trace == trace
+    for none in ("x\ny", "ff" + trace[2:], trace + "-00", trace.upper(), f"{trace}, {trace}", trace[:-1]):
+        assert deliver({}, traceparent=none)[0].trace == ""
+    for zeros in (
+        trace.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32),
+        trace.replace("00f067aa0ba902b7", "0" * 16),
+    ):
+        assert deliver({}, traceparent=zeros)[0].trace == ""
+
+
+def test_each_event_of_a_batch_may_have_a_trace_of_its_own():
+    delivered, first = (f"00-{letter * 32}-{letter * 16}-01" for letter in "ab")
+    sent = [{"specversion": "1.0", "id": name, "type": "x"} for name in "12"]
+    found = deliver([sent[0] | {"traceparent": first}, sent[1]], traceparent=delivered)
+    assert [one.trace for one in found] == [first, delivered]
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "x", "ce-traceparent": first}
+    assert deliver({}, traceparent=delivered, **headers)[0].trace == first
 
 
 def test_an_envelope_survives_the_log():

@@ -23,7 +23,9 @@ async def test_a_breach_tightens_the_target_and_joins_the_pool() -> None:
 
 async def test_a_decision_says_in_its_data_what_caused_it() -> None:
     loop = await feedback()
-    (decision,) = await hear(loop, queue(60), volume(60).model_copy(update={"cause": "raw-1"}))
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    (decision,) = await hear(loop, queue(60), volume(60).model_copy(update={"cause": "raw-1", "trace": trace}))
+    assert decision.to_message().headers["traceparent"] == trace
     assert orjson.loads(decision.data())["cause"] == decision.to_message().headers["ce_causationid"] == "raw-1"
     asked = freeze(1)
     await hear(loop, asked)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -275,3 +276,7 @@ async def test_the_bare_payload_of_a_topic_that_only_headers_name_is_read(desk: 
     (event,) = clean(await desk.post(body, headers=headers))
     assert isinstance(event, PresenceUpdated)
     assert (event.id, event.subject, event.presence) == ("a-1", f"agent/{AGENT}", Presence.MEAL)
+    attributes = {name.removeprefix("ce-"): value for name, value in headers.items()} | {"id": "a-2"}
+    later = json.dumps(body | {"modifiedDate": "2026-03-09T13:00:01Z"}).encode()
+    (event,) = clean(await desk.post(attributes | {"data_base64": base64.b64encode(later).decode()}))
+    assert (event.id, event.since) == ("a-2", datetime(2026, 3, 9, 13, 0, 1, tzinfo=UTC))
