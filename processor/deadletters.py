@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from processor.envelope import id_of
 from processor.errors import FatalError, PoisonError, RefusedError
 from processor.event import instant
 from processor.eventlog import Message, Record
@@ -37,7 +38,7 @@ def dead_letter(
         record.message.key,
         record.message.value,
         {
-            **{name: value for name, value in record.message.headers.items() if not name.startswith("dlq_")},
+            **_attributes(record),
             "dlq_id": dead_letter_id(group, record),
             "dlq_group": group,
             "dlq_topic": record.topic,
@@ -51,6 +52,20 @@ def dead_letter(
             "dlq_replayed": str(replayed),
         },
     )
+
+
+def _attributes(record: Record) -> dict[str, str]:
+    """Its own headers. What others wrote may lack some that every record of ours has: they are what we take it for."""
+    told = {name: value for name, value in record.message.headers.items() if not name.startswith("dlq_")}
+    assumed = {
+        "ce_specversion": "1.0",
+        "ce_id": id_of(record),
+        "ce_source": "genesys/unknown",
+        "ce_type": "unknown",
+        "ce_subject": record.message.key or id_of(record),
+        "ce_time": instant(record.timestamp),
+    }
+    return told | {name: value for name, value in assumed.items() if not told.get(name)}
 
 
 def dead_letter_id(group: str, record: Record) -> str:

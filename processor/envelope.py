@@ -30,6 +30,12 @@ def trace_of(said: str) -> str:
     return f"00{found[2]}" if found and not (found[3] and found[1] == "00") else ""
 
 
+def id_of(record: Record) -> str:
+    """Its own; where its writer gave none, its kind and place: `request@<partition>-<offset>`."""
+    kind = record.topic.rpartition(".")[2].removesuffix("s")
+    return record.message.headers.get("ce_id") or f"{kind}@{record.partition}-{record.offset}"
+
+
 class Told(Protocol):
     """What is told of every record, whatever it is the record of."""
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import orjson
 from pydantic import Field
 
-from processor.envelope import trace_of
+from processor.envelope import id_of, trace_of
 from processor.errors import PoisonError
 from processor.event import Event, Instant, Shape
 from processor.eventlog import Record
@@ -120,7 +120,7 @@ class Requested(Event):
             raise PoisonError("a request is a JSON object with its kind", "kind")
         headers = record.message.headers
         return cls(
-            id=headers.get("ce_id") or f"request@{record.partition}-{record.offset}",
+            id=id_of(record),
             time=_moment(headers.get("ce_time"), record.timestamp),
             subject=record.message.key,
             source=headers.get("ce_source") or "genesys/unknown",

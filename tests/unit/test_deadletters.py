@@ -24,7 +24,16 @@ from processor.telemetry import Redactor
 from tests.unit.engine import NOON, Fact, fact
 from tests.unit.memorylog import MemoryLog
 
-RECORD = Record("genesys.raw", 3, 41, NOON, Message("genesys.raw", "queue/1", b'{"a":1}', {"ce_id": "e1", "x": "y"}))
+HEADERS = {
+    "ce_specversion": "1.0",
+    "ce_id": "e1",
+    "ce_source": "genesys/org-7",
+    "ce_type": "v2.users.{id}.presence",
+    "ce_subject": "queue/1",
+    "ce_time": "2026-03-01T11:59:00.000Z",
+    "x": "y",
+}
+RECORD = Record("genesys.raw", 3, 41, NOON, Message("genesys.raw", "queue/1", b'{"a":1}', HEADERS))
 
 
 def letter(error: Exception, outcome: Outcome = Outcome.POISON, record: Record = RECORD, **more) -> Message:
@@ -35,8 +44,7 @@ def test_it_holds_the_record_as_it_was_and_why() -> None:
     message = letter(PoisonError("no queue id", "detail.queueId"))
     assert (message.topic, message.key, message.value) == (DEADLETTERS, "queue/1", b'{"a":1}')
     assert message.headers == {
-        "ce_id": "e1",
-        "x": "y",
+        **HEADERS,
         "dlq_id": "normalise.genesys.raw.3.41",
         "dlq_group": "normalise",
         "dlq_topic": "genesys.raw",
@@ -55,6 +63,21 @@ def test_the_original_is_read_back_from_it() -> None:
     message = letter(PoisonError("no"))
     back = original(Record(DEADLETTERS, 3, 7, NOON + timedelta(hours=1), message))
     assert (back.topic, back.partition, back.offset, back.message) == ("genesys.raw", 3, 41, RECORD.message)
+
+
+@pytest.mark.parametrize("headers", [{}, {"ce_id": "", "ce_source": "", "y": "z"}])
+def test_what_others_wrote_without_headers_is_an_event_here(headers: dict[str, str]) -> None:
+    record = Record("genesys.requests", 3, 41, NOON, Message("genesys.requests", "", b"junk", headers))
+    told = letter(PoisonError("no"), record=record).headers
+    assert {name: told[name] for name in HEADERS if name != "x"} == {
+        "ce_specversion": "1.0",
+        "ce_id": "request@3-41",
+        "ce_source": "genesys/unknown",
+        "ce_type": "unknown",
+        "ce_subject": "request@3-41",
+        "ce_time": "2026-03-01T12:00:00.000Z",
+    }
+    assert told.get("y") == headers.get("y")
 
 
 def test_a_tombstone_stays_one() -> None:

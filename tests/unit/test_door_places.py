@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from handlers.events import FreezeRequested
+from processor.app.requests.handing_in import state
 from processor.eventlog import Message
 from processor.eventlog.partitions import partition_of
 from tests.unit.doordesk import GREEN, misplaced, outcomes, through
@@ -51,6 +52,8 @@ async def test_nonsense_under_no_key_has_an_outcome_of_its_own() -> None:
     assert [outcome["requestId"] for outcome in outcomes(log)] == ["request@2-0"]
     (letter,) = log.all("genesys.deadletters")
     assert letter.message.headers["dlq_reason"] == "poison"
+    told = await state(log, "request@2-1") or {}
+    assert (told["status"], told["error"]) == ("failed", letter.message.headers["dlq_error"])
 
 
 async def test_the_brake_from_another_program_is_put_into_the_loops_own_form_once() -> None:

@@ -14,6 +14,7 @@ from handlers.events import Requested
 from processor.app.documents.words import (
     CHAIN,
     CLEAN_HEADERS,
+    COMMON,
     DEAD_LETTER_HEADERS,
     DESCRIPTIONS,
     KEYS,
@@ -72,8 +73,8 @@ def document(partitions: int = 12) -> Json:
                 "Every record is a CloudEvents 1.0 event in Kafka binary mode: value = JSON data, key = subject, "
                 "attributes in headers. Times are UTC with Z. Unknown fields may be added at any time; none is removed "
                 "or changes its meaning. In a compacted topic a record without a value says that its key is no more "
-                "(ce_type ends in .forgotten). The embedded log keeps the same records: "
-                "`genesys-processor tail TOPIC --json`."
+                "(ce_type ends in .deleted, or in .forgotten where it was erased). The embedded log keeps the same "
+                "records: `genesys-processor tail TOPIC --json`."
             ),
         },
         "defaultContentType": "application/json",
@@ -140,7 +141,7 @@ def _message(topic: Topic) -> Json:
 
 def _request_messages() -> Json:
     """One for each kind that other programs may write. They need no headers: what is missing is found."""
-    properties = {name: {"type": "string", "description": CLEAN_HEADERS[name]} for name in ("ce_id", "ce_time")}
+    properties = {name: {"type": "string", "description": text} for name, text in COMMON.items()}
     return {
         f"request.{kind}": {
             "name": Requested.type,

@@ -82,7 +82,8 @@ CLEAN_HEADERS: Mapping[str, str] = {
 }
 
 DEAD_LETTER_HEADERS: Mapping[str, str] = {
-    **COMMON,
+    **RAW_HEADERS,
+    **CLEAN_HEADERS,
     "dlq_id": "<group>.<topic>.<partition>.<offset>",
     "dlq_group": "The group that could not handle it.",
     "dlq_topic": "Where it lay.",

@@ -19,6 +19,7 @@ from handlers.requests.plans import Configure
 from handlers.requests.words import Request
 from processor.app.whereabouts import search
 from processor.deadletters import DEADLETTERS
+from processor.envelope import id_of
 from processor.errors import ConflictError, RefusedError
 from processor.event import instant
 from processor.eventlog import EventLog, Record
@@ -89,7 +90,7 @@ def pending(record: Record) -> dict[str, Any]:
     data, headers = _data(record), record.message.headers
     fields = {name: value for name, value in data.items() if name != "kind"}
     return {
-        "id": headers.get("ce_id") or f"request@{record.partition}-{record.offset}",
+        "id": id_of(record),
         "kind": data.get("kind"),
         "subject": record.message.key,
         "by": data.get("by"),
