@@ -15,11 +15,14 @@ from processor.eventlog import EventLog, Message, Record, Subscription
 from processor.member import Member, Pause
 from processor.pace import Policy
 from processor.progress import Progress
-from processor.retry import FarSide, Interrupted, sleep_unless
+from processor.retry import FarSide, Interrupted, Outcome, sleep_unless
 from processor.routing import Group
 from processor.serial import Serial
 from processor.telemetry import Metrics
 from processor.ticker import Ticker
+
+PARKED = (Outcome.POISON, Outcome.EXHAUSTED, Outcome.BUG)
+"""Counted from 0: an alert on a rise sees the first one too."""
 
 log = logging.getLogger("processor.consumer")
 
@@ -84,6 +87,8 @@ async def run(
     """
     progress = progress or Progress(group.name, group.topic)
     member = Member(group, log, policy, metrics, now, progress, redact, pause, far_side or FarSide())
+    for outcome in PARKED:
+        metrics.dead_letters.labels(group.name, outcome.value)
     try:
         async with asyncio.TaskGroup() as tasks:
             await Consumer(member, tasks).run(stop)

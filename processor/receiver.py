@@ -35,6 +35,9 @@ FAILURES_A_SECOND, FAILURES_AT_ONCE = 0.5, 30.0
 LINES_A_SECOND, LINES_AT_ONCE = 5.0, 100.0
 """By address: refusals that are told in the log. All are counted; a flood must not fill a disk."""
 
+ALERTED = ("401", "429", "503")
+"""Counted from 0: an alert on a rise sees the first one too."""
+
 log = logging.getLogger("processor.receiver")
 
 
@@ -77,6 +80,8 @@ class Receiver:
         self._intake = Intake(append, envelopes, metrics)
         self._verifier = verifier
         self._metrics = metrics
+        for status in ALERTED:
+            metrics.posts.labels(status)
         self._now = now
         self._limits = limits or Limits()
         self._proxies = proxies or Proxies()

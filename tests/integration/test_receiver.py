@@ -32,6 +32,16 @@ async def test_202_with_the_ids_and_the_records_in_the_log() -> None:
         assert to.count("processor_callers_total", credential="basic:1") == 1
 
 
+async def test_what_alerts_are_for_is_counted_from_nought() -> None:
+    async with door() as to:
+        shown = {
+            one.labels["status"]: one.value
+            for one in next(iter(to.metrics.posts.collect())).samples
+            if "total" in one.name
+        }
+        assert shown == {"202": 0, "401": 0, "429": 0, "503": 0}
+
+
 async def test_an_empty_array_is_accepted_with_no_ids() -> None:
     async with door() as to:
         assert (await to.post(b"[]"))[:2] == (202, {"ids": []})

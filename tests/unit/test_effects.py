@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -83,15 +84,18 @@ async def test_tables_are_caught_up_at_the_time_of_the_effect() -> None:
 
 
 async def test_dead_letters_of_effects_are_never_dropped() -> None:
-    log, outside = MemoryLog(), Outside()
+    log, outside, metrics = MemoryLog(), Outside(), Metrics.build()
+    counted = partial(metrics.registry.get_sample_value, "processor_dead_letters_total")
     outside.trouble["s/0"] = PoisonError("no such agent", "userId")
     log.fail("append", RetryableError("full"))
     log.fail("append", RetryableError("full"))
     log.write("seed", [fact("s/0", 1).to_message()])
-    async with running(outside.group(), log):
+    async with running(outside.group(), log, metrics=metrics):
         await until(lambda: bool(log.commits))
     [item] = await list_dead(log)
     assert (item.id, item.reason, item.field) == (f"outside.test.facts.{partition_of('s/0', 4)}.0", "poison", "userId")
+    reasons = [counted({"group": "outside", "reason": reason}) for reason in ("poison", "exhausted", "bug")]
+    assert reasons == [1, 0, 0], "an alert on a rise must see where it began"
     assert await committed(log) == 1
 
 
