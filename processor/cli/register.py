@@ -21,7 +21,8 @@ def add(subparsers: Any) -> None:
         nargs="?",
         const="all",
         choices=("all", "cloudformation", "terraform", "trigger", "webhooks"),
-        help="show what would be set up and change nothing; cloudformation and terraform are whole files",
+        help="show what would be set up and change nothing; cloudformation (YAML) and terraform (JSON: name it "
+        "main.tf.json) are whole files",
     )
     parser.add_argument(
         "--workflow",
