@@ -8,7 +8,7 @@ every machine that runs one version of the product works out the same instants.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import version
@@ -130,12 +130,6 @@ def to_utc(wall: datetime, where: Zone, *, later: bool = False) -> tuple[datetim
 def to_wall(moment: datetime, where: Zone) -> datetime:
     """What the clocks of `where` show at this instant: naive, and in a fold the same for two instants."""
     return moment.astimezone(where).replace(tzinfo=None, fold=0)
-
-
-def day(when: date, where: Zone) -> tuple[datetime, datetime]:
-    """The instants between which it is this date there: 23, 24 or 25 hours, none where the date was skipped."""
-    midnight = datetime(when.year, when.month, when.day)  # noqa: DTZ001 - a wall time: its zone is `where`
-    return to_utc(midnight, where)[0], to_utc(midnight + timedelta(days=1), where)[0]
 
 
 class Clocks(NamedTuple):

@@ -46,22 +46,32 @@ def spans_of(source: Mapping[str, Any], horizon: Horizon) -> list[Span]:
 
 def _guide(source: Mapping[str, Any], where: Zone, horizon: Horizon) -> list[Span]:
     """G2: the daily slots on the zone's clocks, within the window from startTime to endTime."""
-    start = None if source.get("startTime") is None else instant(source["startTime"], "startTime", where)
-    end = None if source.get("endTime") is None else _end(source["endTime"], "endTime", where)
+    start, start_rule, end, end_rule = None, "", None, ""
+    if source.get("startTime") is not None:
+        start, start_rule = instant(source["startTime"], "startTime", where)
+    if source.get("endTime") is not None:
+        end, end_rule = _end(source["endTime"], "endTime", where)
     if start and end and start >= end:
         raise PoisonError("a campaign schedule must end after it starts", "endTime")
     slots = entries(source["dailySchedule"] or [], "dailySchedule", days_field="days")
-    return union(clip(weekly(slots, where, _window(start, end, horizon)), start, end))
+    return union(clip(weekly(slots, where, _window(start, end, horizon)), start, end, start_rule, end_rule))
 
 
 def _window(start: datetime | None, end: datetime | None, horizon: Horizon) -> Horizon:
     return Horizon(start=start, end=end) if start and end and timedelta(0) < end - start <= WHOLE else horizon
 
 
-def _end(text: object, field: str, where: Zone) -> datetime:
-    """The instant at which something ends; a date alone includes that day."""
+def _end(text: object, field: str, where: Zone) -> tuple[datetime, str]:
+    """The instant at which something ends, and the rule; a date alone includes that day."""
     written, only_date = wall(text, field, where)
-    return to_utc(written + DAY, where)[0] if only_date else instant(text, field, where)
+    return to_utc(written + DAY, where) if only_date else instant(text, field, where)
+
+
+def _from_to(written: Mapping[str, Any], field: str, where: Zone) -> Span | None:
+    """The times as they are written, an end that is a date alone with that day; None when they are not in order."""
+    starts, start_rule = instant(written.get("start"), f"{field}start", where)
+    ends, end_rule = _end(written.get("end"), f"{field}end", where)
+    return Span(starts, ends, start_rule, end_rule) if starts < ends else None
 
 
 def _listed(source: Mapping[str, Any], name: str, field: str = "") -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -72,11 +82,11 @@ def _listed(source: Mapping[str, Any], name: str, field: str = "") -> Iterator[t
 
 
 def _interval(written: Mapping[str, Any], field: str, where: Zone) -> Span:
-    start = instant(written.get("start"), f"{field}start", where)
-    end = instant(written.get("end"), f"{field}end", where)
-    if start >= end:
+    starts, start_rule = instant(written.get("start"), f"{field}start", where)
+    ends, end_rule = instant(written.get("end"), f"{field}end", where)
+    if starts >= ends:
         raise PoisonError("an interval must end after it starts", f"{field}end")
-    return Span(start, end)
+    return Span(starts, ends, start_rule, end_rule)
 
 
 class _Recurrence:
@@ -95,7 +105,7 @@ class _Recurrence:
 
     def spans(self, horizon: Horizon) -> list[Span]:
         rule, days_between = self._pattern()
-        count, limit = self._range()
+        count, limit, limit_rule = self._range()
         opens = to_utc(self.start, self.where)[0]
         last = limit
         if count:
@@ -103,7 +113,8 @@ class _Recurrence:
             days = min(count * days_between + 14, 2 * WHOLE.days)  # past `WHOLE` only the horizon counts
             last = opens + timedelta(days=days) + (self.end - self.start)
         found = recurring(self.start, self.end, rule, self.where, _window(opens, last, horizon))
-        return clip([*less(found, self._altered("Exclusion")), *self._altered("Inclusion")], opens, limit)
+        wanted = [*less(found, self._altered("Exclusion")), *self._altered("Inclusion")]
+        return clip(wanted, opens, limit, end_rule=limit_rule)
 
     def _pattern(self) -> tuple[str, int]:
         """The rule, and at most how many days lie between two occurrences on the average."""
@@ -120,19 +131,19 @@ class _Recurrence:
             return f"FREQ=WEEKLY;INTERVAL={interval};BYDAY={by_day};WKST=MO", -(-7 * interval // len(days))
         raise PoisonError(f"{str(kind)[:40]!r} is no kind of recurrence", f"{self.field}pattern.type")
 
-    def _range(self) -> tuple[int, datetime | None]:
-        """How many occurrences (0 = no number) and the instant after which there is none."""
+    def _range(self) -> tuple[int, datetime | None, str]:
+        """How many occurrences (0 = no number), the instant after which there is none, and the rule that made it."""
         written = mapping(self.written.get("range")) or {"type": "NoEnd"}
         kind, count = written.get("type"), written.get("numberOfOccurrences")
         if kind == "NoEnd":
-            return 0, None
+            return 0, None, ""
         if kind == "EndDate":
-            return 0, _end(written.get("end"), f"{self.field}range.end", self.where)
+            return 0, *_end(written.get("end"), f"{self.field}range.end", self.where)
         if kind != "Numbered":
             raise PoisonError(f"{str(kind)[:40]!r} is no kind of range", f"{self.field}range.type")
         if type(count) is not int or not 0 < count < 100_000:
             raise PoisonError("a number of occurrences must be from 1", f"{self.field}range.numberOfOccurrences")
-        return count, None
+        return count, None, ""
 
     def _altered(self, kind: str) -> Iterable[Span]:
         for n, one in _listed(self.written, "alterations", self.field):
@@ -153,8 +164,8 @@ class _Recurrence:
             raise PoisonError("an alteration must end after it starts, within 400 days", f"{field}end")
         if start_is_date and end_is_date and by_hours:
             return [made for when in _days(first.date(), last.date()) if (made := self._hours_on(when))]
-        start, end = instant(one["start"], f"{field}start", self.where), _end(one["end"], f"{field}end", self.where)
-        return [Span(start, end)] if start < end else []
+        found = _from_to(one, field, self.where)
+        return [found] if found else []
 
     def _hours_on(self, when: date) -> Span | None:
         start = datetime.combine(when, self.start.time())

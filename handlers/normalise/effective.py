@@ -9,12 +9,12 @@ from functools import lru_cache
 import orjson
 
 from handlers.events import Horizon, Interval, ScheduleException, SchedulePattern
-from handlers.normalise.hours import Span, intervals, less, named, touching, union
+from handlers.normalise.hours import Span, intervals, less, named, touching, union, whole_day
 from handlers.normalise.reading import Data
 from handlers.normalise.recurrence import entries, recurring, weekly, written_times
 from processor.errors import PoisonError
 from processor.shapes import document
-from processor.timezones import day, to_wall, zone
+from processor.timezones import to_wall, zone
 
 DAY = timedelta(days=1)
 NOT_FOUND = "schedule not found"
@@ -66,8 +66,8 @@ def _spans(one: SchedulePattern, horizon: Horizon, holidays: Holidays) -> list[S
     where = zone(one.time_zone, "timezoneId" if "entries" in one.pattern else "timeZone")
     if "entries" in one.pattern:
         open_hours = weekly(entries(one.pattern["entries"], "scheduleEntries"), where, horizon)
-        days = (Span(*day(when, where)) for when, _ in _dates(one, horizon, holidays) if when)
-        found = less(open_hours, [whole for whole in days if whole.start < whole.end])
+        days = (whole_day(when, where) for when, _ in _dates(one, horizon, holidays) if when)
+        found = less(open_hours, filter(None, days))
     elif one.pattern:
         start, end = written_times(one.pattern, where)
         found = list(recurring(start, end, _rule(one), where, horizon))

@@ -34,6 +34,12 @@ def span(start: datetime, end: datetime, where: Zone) -> Span | None:
     return Span(starts, ends, start_rule, end_rule) if starts < ends else None
 
 
+def whole_day(when: date, where: Zone) -> Span | None:
+    """While it is this date there: 23, 24 or 25 hours; None where the date was skipped."""
+    midnight = datetime.combine(when, time())
+    return span(midnight, midnight + timedelta(days=1), where)
+
+
 def named(spans: Iterable[Span], schedule_id: str) -> list[Span]:
     """The same spans as this schedule's."""
     return [replace(one, schedule_id=schedule_id) for one in spans]
@@ -85,15 +91,17 @@ def _remains(whole: Span, shut: Sequence[Span], begin: int) -> Iterable[Span]:
     yield rest
 
 
-def clip(spans: Iterable[Span], start: datetime | None, end: datetime | None) -> list[Span]:
-    """Only what lies between the two instants; None is no limit."""
+def clip(
+    spans: Iterable[Span], start: datetime | None, end: datetime | None, start_rule: str = "", end_rule: str = ""
+) -> list[Span]:
+    """Only what lies between the two instants; None is no limit. The rules are those that made the instants."""
     out = []
     for one in spans:
         cut = one
         if start is not None and cut.start < start:
-            cut = replace(cut, start=start, start_rule="")
+            cut = replace(cut, start=start, start_rule=start_rule)
         if end is not None and cut.end > end:
-            cut = replace(cut, end=end, end_rule="")
+            cut = replace(cut, end=end, end_rule=end_rule)
         if cut.start < cut.end:
             out.append(cut)
     return out

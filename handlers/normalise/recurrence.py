@@ -90,11 +90,14 @@ def wall(text: object, field: str, where: Zone) -> tuple[datetime, bool]:
     return (to_wall(moment, where) if moment.tzinfo else moment), only_date
 
 
-def instant(text: object, field: str, where: Zone) -> datetime:
-    """A time as written, in UTC: by its own offset, else by the zone's clocks. Raises PoisonError at `field`."""
+def instant(text: object, field: str, where: Zone) -> tuple[datetime, str]:
+    """A time as written, in UTC: by its own offset, else by the zone's clocks, and the rule that these needed.
+
+    Raises PoisonError at `field`.
+    """
     written, _ = wall(text, field, where)
     itself = datetime.fromisoformat(str(text))
-    return itself.astimezone(UTC) if itself.tzinfo else to_utc(written, where)[0]
+    return (itself.astimezone(UTC), "") if itself.tzinfo else to_utc(written, where)
 
 
 @lru_cache(maxsize=512)

@@ -111,7 +111,7 @@ class _Pen:
             shown, only_date = wall(text, name, where)
             if only_date and name == "endDate":
                 return to_utc(shown + DAY, where)[0]
-            return instant(text, name, where)
+            return instant(text, name, where)[0]
         except PoisonError as error:
             self.say(name, str(error), "2026-07-01, or 2026-07-01T08:00:00, or with an offset")
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from processor.errors import PoisonError
-from processor.timezones import ABBREVIATIONS, NAMES, UnknownZone, day, to_utc, to_wall, zone
+from processor.timezones import ABBREVIATIONS, NAMES, UnknownZone, to_utc, to_wall, zone
 
 QUARTER = timedelta(minutes=15)
 PROPER = sorted(NAMES - ABBREVIATIONS.keys() - {"Factory"})
@@ -126,23 +126,6 @@ def test_no_suggestion_is_refused_itself():
     for meant in ABBREVIATIONS.values():
         for name in meant:
             zone(name.partition(" (")[0])
-
-
-@pytest.mark.parametrize(
-    ("name", "when", "hours"),
-    [
-        ("America/New_York", date(2026, 3, 8), 23),
-        ("America/New_York", date(2026, 11, 1), 25),
-        ("America/New_York", date(2026, 7, 1), 24),
-        ("Australia/Lord_Howe", date(2026, 4, 5), 24.5),
-        ("Atlantic/Azores", date(2026, 10, 25), 25),
-        ("Africa/Cairo", date(2026, 4, 24), 23),
-        ("Pacific/Apia", date(2011, 12, 30), 0),
-    ],
-)
-def test_the_length_of_a_day(name, when, hours):
-    start, end = day(when, zone(name))
-    assert (end - start) / timedelta(hours=1) == hours
 
 
 def test_the_data_are_those_of_the_package_whatever_the_machine_has():
