@@ -39,8 +39,8 @@ def time_zone(name: str, first: int, last: int) -> Timezone:
 def _observance(before: timedelta, after: Clocks, walls: list[datetime]) -> TimezoneStandard | TimezoneDaylight:
     observance = TimezoneDaylight() if after.summer else TimezoneStandard()
     observance.add("DTSTART", walls[0])
-    if walls[1:]:
-        observance.add("RDATE", walls[1:])
+    for wall in walls if walls[1:] else ():  # each on its own and the first too: some programs read no more
+        observance.add("RDATE", wall)
     observance.add("TZNAME", after.name)
     observance.add("TZOFFSETFROM", before)
     observance.add("TZOFFSETTO", after.offset)

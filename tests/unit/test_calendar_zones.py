@@ -38,8 +38,9 @@ def onsets(text: str) -> list[tuple[datetime, timedelta, timedelta]]:
     for block in re.findall(r"BEGIN:(?:STANDARD|DAYLIGHT)\n(.*?)END:", text, re.DOTALL):
         said = dict(line.split(":", 1) for line in block.split())
         before, after = (offset(said[name]) for name in ("TZOFFSETFROM", "TZOFFSETTO"))
-        walls = [said["DTSTART"], *said.get("RDATE", "").split(",")]
-        found += [(datetime.strptime(wall, "%Y%m%dT%H%M%S"), before, after) for wall in walls if wall]
+        walls = re.findall("^RDATE:(.*)$", block, re.MULTILINE) or [said["DTSTART"]]
+        assert walls[0] == said["DTSTART"], "some programs heed it, others only the dates"
+        found += [(datetime.strptime(wall, "%Y%m%dT%H%M%S"), before, after) for wall in walls]
     return sorted(found)
 
 
@@ -54,6 +55,14 @@ def written(name: str, first: int = 2026, last: int = 2027) -> str:
 
 def test_summer_begins_at_the_time_that_the_clocks_showed_until_then() -> None:
     assert written("Europe/Berlin").endswith(BERLIN + "END:VTIMEZONE\n")
+
+
+def test_each_date_stands_on_its_own_for_programs_that_read_the_first_of_a_list_only() -> None:
+    text = written("Europe/Berlin", last=2029)
+    assert re.findall("RDATE:.*", text) == [
+        *("RDATE:20260329T020000", "RDATE:20270328T020000", "RDATE:20280326T020000"),
+        *("RDATE:20261025T030000", "RDATE:20271031T030000", "RDATE:20281029T030000"),
+    ]
 
 
 @pytest.mark.parametrize("name", ZONES)
