@@ -31,7 +31,11 @@ def collection_of(subject: str) -> str:
 
 
 def schedule_calendar(event: ScheduleUpdated) -> Wanted:
-    """The opening hours over the horizon; recurrences go on beyond it."""
+    """The opening hours over the horizon; recurrences go on beyond it.
+
+    One schedule may open several groups, each with its own hours: the names of their entries differ,
+    since what a server or a reader of several calendars sees twice under one UID is one event to it.
+    """
     title = _words(event.name) or f"Schedule group {_words(event.group_id)}"
     in_effect = _joined((one.start, one.end) for one in event.intervals)
     shown: Spans = []
@@ -39,7 +43,7 @@ def schedule_calendar(event: ScheduleUpdated) -> Wanted:
     for pattern in event.schedules:
         if pattern.role == "open":
             for number, series in enumerate(_series(pattern, event)):
-                name = f"opening-{_plain(pattern.schedule_id)}-{number}"
+                name = f"opening-{_plain(event.group_id)}-{_plain(pattern.schedule_id)}-{number}"
                 entry, spans = _recurring(name, _words(pattern.name) or title, series, event, in_effect)
                 shown += spans
                 entries += [entry] if entry else []
@@ -100,7 +104,8 @@ def _single(event: ScheduleUpdated, shown: Spans, title: str) -> Iterator[Entry]
         for start, end in _less((one.start, one.end), shown):
             if end <= event.horizon.start:
                 continue  # history
-            name = f"hours-{_plain(one.schedule_id or event.group_id)}-{start:%Y%m%dT%H%M%SZ}"
+            owner = f"{_plain(event.group_id)}-{_plain(one.schedule_id)}" if one.schedule_id else _plain(event.group_id)
+            name = f"hours-{owner}-{start:%Y%m%dT%H%M%SZ}"
             yield _at(name, _words(pattern.name if pattern else "") or title, start, end, where)
 
 
@@ -109,7 +114,8 @@ def shift_calendar(event: ShiftsUpdated) -> Wanted:
     where = _zone(event.time_zone)
     entries: dict[str, Entry] = {}
     for shift in event.shifts:
-        name = f"shift-{_plain(shift.id)}" if shift.id else f"shift-{shift.start:%Y%m%dT%H%M%SZ}"
+        own = _plain(shift.id) if shift.id else f"{_plain(event.user_id)}-{shift.start:%Y%m%dT%H%M%SZ}"
+        name = f"shift-{own}"
         if name in entries:
             name = f"{name}-{shift.start:%Y%m%dT%H%M%SZ}"
         entries[name] = _shift(name, shift, where)

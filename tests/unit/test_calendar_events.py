@@ -275,6 +275,17 @@ def test_ids_that_no_file_can_be_called_by_stay_apart():
     assert all(re.fullmatch(r"agent-[A-Za-z0-9_-]+", name) for name in names)
 
 
+def test_what_is_two_events_has_two_names():
+    horizon, zone = around(date(2026, 7, 4)), "Europe/London"
+    open_ = group(weekly(zone, DAYS[:3], HOURS[0], horizon), zone, guide(zone, DAYS[:3], HOURS[0]), horizon=horizon)
+    groups = [open_.model_copy(update={"group_id": own, **w}) for own in ("g1", "g2") for w in ({}, {"schedules": ()})]
+    made = shifts(Shift(id="", start=NOW, end=NOW + timedelta(hours=4)))
+    agents = [made.model_copy(update={"user_id": own}) for own in ("u1", "u2")]
+    calendars = [*map(schedule_calendar, groups), *map(shift_calendar, agents)]
+    names = [entry.name for calendar in calendars for entry in calendar.entries]
+    assert len(names) == len(set(names)) > 6
+
+
 def test_a_night_with_a_clock_change_is_taken_out_of_the_recurrence():
     """Calendar programs disagree about its length, so it stands in UTC, where they cannot."""
     horizon = around(date(2026, 3, 8))
