@@ -145,9 +145,12 @@ class Normalise:
                 verdict.duplicate = True
                 return
         news = {}
+        undated = (
+            raw.time_source == "received"
+        )  # nothing but its receipt says when: at equal times the log's order does
         for name, fence in fences.named(candidate.facets, verdict.name).items():
             last = fences.newest(row, moved_on, name)
-            if last is None or fence > last:
+            if last is None or fence > last or (undated and fence.time == last.time):
                 news[name] = fence
         if not news:
             verdict.stale = True

@@ -123,6 +123,17 @@ async def test_the_same_words_again_after_others_are_a_third_event(desk: Desk):
     assert fate(await desk.post(words("BUSY"))) == "duplicate"
 
 
+@pytest.mark.parametrize(
+    "order", ["AVAILABLE BUSY", "BUSY AVAILABLE", "BUSY AVAILABLE BUSY", "AVAILABLE BUSY AVAILABLE"]
+)
+async def test_of_words_that_come_in_one_batch_without_a_time_the_last_counts(desk: Desk, order: str):
+    told = order.split()
+    published = clean(await desk.post([words(word) for word in told]))
+    assert [event.presence for event in published if isinstance(event, PresenceUpdated)] == told
+    await desk.restart()
+    assert fate(await desk.post(words(told[-1]))) == "duplicate"
+
+
 async def test_an_id_without_a_time_is_remembered_for_a_day_though_others_came_between(desk: Desk):
     profile = {"event": "routing-profile", "id": "evt-1", "data": {"id": "p-1", "skillAssignments": [1]}}
     await desk.post(profile)
