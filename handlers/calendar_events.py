@@ -69,7 +69,7 @@ def _recurring(
         start, end = to_utc(wall, where)[0], to_utc(wall + series.length, where)[0]
         if end <= event.horizon.start or start >= event.horizon.end:
             continue
-        if _same_everywhere(wall, series) and any(a <= start and end <= b for a, b in in_effect):
+        if series.same_everywhere(wall) and any(a <= start and end <= b for a, b in in_effect):
             shown.append((start, end))
         else:
             excluded.add(wall)
@@ -87,12 +87,6 @@ def _recurring(
         open_start=series.open_start,
     )
     return entry, shown
-
-
-def _same_everywhere(wall: datetime, series: Series) -> bool:
-    """Whether every calendar program makes the same instants of it: they differ where the clocks change."""
-    (start, start_rule), (end, end_rule) = (to_utc(one, series.where) for one in (wall, wall + series.length))
-    return not start_rule and not end_rule and end - start == series.length
 
 
 def _single(event: ScheduleUpdated, shown: Spans, title: str) -> Iterator[Entry]:

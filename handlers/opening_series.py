@@ -19,6 +19,7 @@ from processor.timezones import Zone, to_utc
 DAY = timedelta(days=1)
 A_YEAR = timedelta(days=400)
 CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+COUNT = re.compile(r"\bCOUNT=(\d+)")
 UNTIL = re.compile(r"UNTIL=(\d{8})(?:T(\d{6}))?(?=;|$)")
 
 
@@ -37,6 +38,14 @@ class Series:
         if not self.rule:
             return [self.start] if after <= self.start <= before else []
         return occurrences(self.rule, self.start, max(after, self.start), before, self.where)
+
+    def same_everywhere(self, wall: datetime) -> bool:
+        """Whether every calendar program makes the same instants of the occurrence at `wall`.
+
+        They differ where the clocks change within it or at its edges.
+        """
+        (start, start_rule), (end, end_rule) = (to_utc(one, self.where) for one in (wall, wall + self.length))
+        return not start_rule and not end_rule and end - start == self.length
 
     def goes_on(self, after: datetime) -> bool:
         """Whether there is an occurrence in the year after this."""
@@ -68,18 +77,27 @@ def _weekly(entry: Entry, where: Zone, since: datetime) -> Series:
 
 
 def _official(start: datetime, end: datetime, text: str, where: Zone) -> tuple[Series, ...]:
-    """RRULE with local start and end; begins at its first occurrence, as calendar programs expect.
+    """RRULE with local start and end; begins at its first occurrence that every calendar program shows alike.
 
-    EXDATE and RDATE lines are left to the intervals, which heed them.
+    They expect one there, and give all others its exact length (RFC 5545, 3.8.5.3): one in a night
+    in which the clocks change would make them all an hour shorter or longer. EXDATE and RDATE lines
+    are left to the intervals, which heed them.
     """
     rules = [line for line in re.split(r"[\r\n]+|\\n", text.strip()) if line and not line.upper().startswith("EX")]
     if not rules:
         return (Series(start, end - start, where),)
     rule = _until_in_utc(rules[0].strip().upper().removeprefix("RRULE:").strip(";"), where)
     for span in (A_YEAR, 10 * A_YEAR):
-        if firsts := occurrences(rule, start, start, start + span, where):
-            return (Series(firsts[0], end - start, where, rule),)
+        for number, first in enumerate(occurrences(rule, start, start, start + span, where)):
+            series = Series(first, end - start, where, _without(rule, number))
+            if series.same_everywhere(first):
+                return (series,)
     return ()
+
+
+def _without(rule: str, number: int) -> str:
+    """The rule that begins so many occurrences later."""
+    return COUNT.sub(lambda found: f"COUNT={int(found[1]) - number}", rule)
 
 
 def _until_in_utc(rule: str, where: Zone) -> str:

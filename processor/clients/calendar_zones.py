@@ -37,9 +37,14 @@ def time_zone(name: str, first: int, last: int) -> Timezone:
 
 
 def _observance(before: timedelta, after: Clocks, walls: list[datetime]) -> TimezoneStandard | TimezoneDaylight:
+    """Where there are several, each has an RDATE of its own, the first too.
+
+    DTSTART and one list would say the same; libical and ical.js then take DTSTART for no onset, the
+    latter but the first of a list.
+    """
     observance = TimezoneDaylight() if after.summer else TimezoneStandard()
     observance.add("DTSTART", walls[0])
-    for wall in walls if walls[1:] else ():  # each on its own and the first too: some programs read no more
+    for wall in walls if walls[1:] else ():
         observance.add("RDATE", wall)
     observance.add("TZNAME", after.name)
     observance.add("TZOFFSETFROM", before)

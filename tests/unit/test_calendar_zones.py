@@ -33,7 +33,10 @@ MINUTE = timedelta(minutes=1)
 
 
 def onsets(text: str) -> list[tuple[datetime, timedelta, timedelta]]:
-    """(local time, offset until then, offset from then on) of all observances, read off the text."""
+    """(local time, offset until then, offset from then on) of all observances, as the strictest programs read the text.
+
+    Where there are RDATEs these are all there is, and each counts for one.
+    """
     found = []
     for block in re.findall(r"BEGIN:(?:STANDARD|DAYLIGHT)\n(.*?)END:", text, re.DOTALL):
         said = dict(line.split(":", 1) for line in block.split())
