@@ -54,6 +54,7 @@ from processor.clients.calendars import Calendars
 from processor.clients.genesys import Genesys
 from processor.clients.genesys.jobs import Jobs
 from processor.clients.genesys.jobs.exports import Exports
+from processor.clients.pace import Time
 from processor.clients.wfm import PushEvent, Wfm
 from processor.event import Event, Raw
 from processor.routing import Group, PartitionTick, Tick, on
@@ -267,21 +268,24 @@ def _escalations(people: Wfm, rule: Rule) -> list[Group]:
     ]
 
 
-def configures(policy: Policy, jobs: Jobs, now: Callable[[], datetime]) -> Mapping[str, Configure[Any]]:
-    """The rules of each kind of request, by its word."""
+def configures(
+    policy: Policy, jobs: Jobs, now: Callable[[], datetime], clocks: Time | None = None
+) -> Mapping[str, Configure[Any]]:
+    """The rules of each kind of request, by its word. `clocks`: by which they wait before they write once more."""
+    clocks = clocks or Time()
     return {
-        "schedule": ConfigureSchedules(jobs, now, policy.floor, policy.holidays),
+        "schedule": ConfigureSchedules(jobs, now, policy.floor, policy.holidays, clocks),
         "campaign-schedule": ConfigureCampaigns(jobs, now),
-        "routing-profile": ConfigureProfiles(jobs, now, policy.utilization),
-        "queue-routing": ConfigureQueues(jobs, now),
+        "routing-profile": ConfigureProfiles(jobs, now, policy.utilization, clocks),
+        "queue-routing": ConfigureQueues(jobs, now, clocks),
         "presence": SetPresence(jobs, now, policy.operating_hours),
     }
 
 
-def requests(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
+def requests(policy: Policy, far: FarSides, now: Callable[[], datetime], clocks: Time | None = None) -> list[Group]:
     """What people and other programs ask for → Genesys, the brake → the loop. Without Genesys it runs to say so."""
     ends = LogEnds()
-    rules = configures(policy, far.jobs, now) if far.jobs else None
+    rules = configures(policy, far.jobs, now, clocks) if far.jobs else None
     door = Door(rules, ends, now, far.genesys.now if far.genesys else now)
     take = (on(Requested, door),)
     return [Group("requests", Requested.topic, take, follows=ends.tables, observe=count, reads=door.reads)]

@@ -64,6 +64,12 @@ class ConfigureCampaigns:
         # announced before it is tried, where it is conditional too: the notice must follow a try that was cut off
         return Plan(before, request.wanted(), (call,), facts, creates=True)
 
+    async def present(self, request: CampaignScheduleRequest, /) -> Mapping[str, Any]:
+        """This one schedule, nothing where it does not stand."""
+        found = await self.jobs.campaigns.present(request.campaign_id)
+        standing = self.jobs.campaigns.standing(found, wanted_of(request))
+        return {**request.wanted(), "scheduleId": standing} if standing else {}
+
     async def carry_out(self, request: CampaignScheduleRequest, plan: Plan, /, *, started: bool) -> Result:
         """What stands already is adopted; after an unfinished try it is announced all the same."""
         if request.remove:

@@ -65,6 +65,14 @@ class ConfigureProfiles:
         facts |= await check_quota(self.jobs.profiles, after if request.profile_id else wanted)
         return Plan(before, after, calls, facts)
 
+    async def present(self, request: ProfileRequest, /) -> Fields:
+        """Every place that it sets."""
+        wanted, found = _wanted(request, await self._advice(request)), dict[str, Any]()
+        for place in self.jobs.profiles.places({**_whom(request), **wanted}):
+            told = self.jobs.profiles.told(place, await self.jobs.profiles.read(place))
+            under(found, place, told, alone=request.profile_id is not None)
+        return found
+
     async def carry_out(self, request: ProfileRequest, plan: Plan, /, *, started: bool) -> Result:
         """Place by place; each is read again right before it is written, so a repeat finds the rest to do."""
         del started  # nothing is created

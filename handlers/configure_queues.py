@@ -67,6 +67,10 @@ class ConfigureQueues:
             calls.append(queues.register(request.queue_id, request.webhook_url or ""))
         return Plan(before, after, calls, facts, creates=creates)
 
+    async def present(self, request: QueueRequest, /) -> Fields:
+        """The settings; a webhook is none of them."""
+        return dict(self.jobs.queues.settings(await self.jobs.queues.get(request.queue_id), request.queue_type))
+
     async def carry_out(self, request: QueueRequest, plan: Plan, /, *, started: bool) -> Result:
         """The settings, then until they are active, then the webhook; each is found done by a repeat."""
         queues = self.jobs.queues

@@ -56,6 +56,10 @@ class ConfigureSchedules:
         facts = {**await self._facts(request, (before, after), found, uses), **unchecked}
         return Plan(before, after, (write,) if write else (), facts)
 
+    async def present(self, request: ScheduleRequest) -> Mapping[str, Any]:
+        """All that a request may change of the schedule."""
+        return dict(self.jobs.schedules.fields(await self.jobs.schedules.get(_place(request))))
+
     async def carry_out(self, request: ScheduleRequest, plan: Plan, *, started: bool) -> Result:
         """A repeat finds it so already and writes nothing: `started` makes no difference here."""
         del started

@@ -11,7 +11,7 @@ from typing import Any
 
 from handlers.events import Begun, FreezeRequested, Lookup, Outcome, Requested
 from handlers.requests.brake import BrakeRequest
-from handlers.requests.ends import REMEMBERED, STARTED, Ends
+from handlers.requests.ends import REMEMBERED, STARTED, Ends, braking, content
 from handlers.requests.kinds import KINDS, read
 from handlers.requests.plans import Configure, Plan, Result, Story
 from handlers.requests.stories import UNREADABLE, announced, broken_off, finished, outcome, turned_down
@@ -66,7 +66,7 @@ class Door:
         if self._astray(asked, subject):
             yield [asked.model_copy(update={"subject": subject})]
             return
-        status = self.ends.status(subject, asked.id)
+        status = self._status(asked, request, subject)
         if status not in (None, STARTED):
             log.info("request-repeated", extra={"request": asked.id, "subject": subject, "status": status})
         elif isinstance(request, BrakeRequest):
@@ -79,8 +79,17 @@ class Door:
                 async for batch in steps:
                     yield batch
 
+    def _status(self, asked: Requested, request: Request | InvalidRequest, subject: str) -> str | None:
+        """Raises `PoisonError` for an id that stands for another request: nobody would hear of this one."""
+        end = self.ends.end(subject, asked.id)
+        if end is None:
+            return None
+        if end.content != _content(asked, request):
+            raise PoisonError(f"the id {asked.id} was used for another request about {subject}: choose a new one", "id")
+        return end.status
+
     async def _carry_out(self, asked: Requested, request: Request, *, started: bool) -> Steps:
-        case = _Case(self, asked, request, self.now(), self.ends.before(asked.subject, asked.id))
+        case = _Case(self, asked, request, self.now(), self.ends.first_try(asked.subject, asked.id))
         plan = await case.planned()
         if isinstance(plan, Outcome):
             yield [plan, *case.over(begun=False)]
@@ -114,9 +123,8 @@ class Door:
     def outcome(self, asked: Requested, request: Request | None, story: Story) -> Outcome:
         """The story as a record, with the audit entry of its kind. `request` None: it could not be read."""
         if request is None:
-            kind = asked.kind if asked.kind in KINDS else UNREADABLE
             audit = entry(asked.kind, asked.fields, story)
-            return outcome(asked, story, kind=kind, fields={}, audit=audit, now=self.now())
+            return outcome(asked, story, kind=_kind(asked), fields={}, audit=audit, now=self.now())
         audit = self._audit(request, story)
         return outcome(asked, story, kind=request.kind, fields=request.fields(), audit=audit, now=self.now())
 
@@ -150,8 +158,8 @@ class _Case:
     asked: Requested
     request: Request
     begun: datetime
-    earlier: Mapping[str, Any] | None
-    """What stood there before the first call of an earlier try; None when there was none."""
+    earlier: Begun | None
+    """What the first try found and meant, if there was one that came to a call."""
 
     @property
     def story(self) -> Story:
@@ -167,8 +175,7 @@ class _Case:
         try:
             return await self.door.rules(self.request.kind).plan(self.request)
         except (PoisonError, RefusedError) as error:
-            story = turned_down(self.story, None, error, self.latency_ms())
-            return self.told(story if self.earlier is None else broken_off(story, self.earlier))
+            return self.told(await self._standing(turned_down(self.story, None, error, self.latency_ms())))
 
     def announcements(self, plan: Plan, *, started: bool) -> list[Publishable]:
         """What must be in the log before the first call, as far as no earlier try has said it."""
@@ -184,6 +191,7 @@ class _Case:
                     trace=self.asked.trace,
                     request_id=self.asked.id,
                     before=plan.before,
+                    after=plan.after,
                 )
             )
         return [*said, self.told(announced(self.story, plan))] if plan.creates and not started else said
@@ -197,13 +205,39 @@ class _Case:
 
     async def carried_out(self, plan: Plan, *, started: bool) -> Result | Outcome:
         """What an earlier try left there is no longer as it was before: a refusal now leaves that standing."""
-        before = plan.before if self.earlier is None else self.earlier
+        before = plan.before if self.earlier is None else self.earlier.before
         rules = self.door.rules(self.request.kind)
         try:
             return await rules.carry_out(self.request, replace(plan, before=before), started=started)
         except (PoisonError, RefusedError) as error:
             story = turned_down(self.story, plan, error, self.latency_ms())
-            return self.told(story if before == plan.before else broken_off(story, before))
+            return self.told(story if before == plan.before else await self._standing(story))
+
+    async def _standing(self, story: Story) -> Story:
+        """With what an earlier try may have left, where there was one."""
+        if self.earlier is None:
+            return story
+        try:
+            there = await self.door.rules(self.request.kind).present(self.request)
+        except (PoisonError, RefusedError):
+            there = {}
+        return broken_off(story, self.earlier, there)
+
+
+def _kind(asked: Requested) -> str:
+    """Of one that cannot be read."""
+    return asked.kind if asked.kind in KINDS else UNREADABLE
+
+
+def _content(asked: Requested, request: Request | InvalidRequest) -> str:
+    """As an end of it would tell."""
+    if isinstance(request, InvalidRequest):
+        return content(_kind(asked), {})
+    return (
+        braking(request.for_the_loop(asked))
+        if isinstance(request, BrakeRequest)
+        else content(request.kind, request.fields())
+    )
 
 
 def _read(asked: Requested) -> Request | InvalidRequest:

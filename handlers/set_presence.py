@@ -74,6 +74,15 @@ class SetPresence:
             after["skillOverrides"] = [{"skillId": o.skill_id, "statusId": there.after} for o, there in overrides]
         return Plan(before, after, calls, {"systemPresence": definition.system or None, **day.facts()})
 
+    async def present(self, request: PresenceRequest, /) -> Fields:
+        """The presence, its message, and those skills that can be read."""
+        state = await self.jobs.presences.get(request.user_id)
+        skills = {
+            one.skill_id: (await self.jobs.presences.overriding(request.user_id, one)).before
+            for one in _overrides(request)
+        }
+        return words(state, skills)
+
     async def _day(self, request: PresenceRequest, definition: Definition, moment: datetime) -> AgentDay:
         """Offline is always allowed, so nobody is asked for shifts then."""
         if same_word(definition.system or definition.name, OFFLINE):

@@ -162,13 +162,14 @@ class PoolUpdated(Event):
 
 
 class Begun(Event):
-    """What stood before a request that is being carried out; the key has no value when none is."""
+    """What stood before a request that is being carried out, and what shall; the key has no value when none is."""
 
     type: ClassVar[str] = "genesys.begun.updated"
     topic: ClassVar[str] = "genesys.begun"
 
     request_id: str
     before: Mapping[str, Any] = Field(default_factory=dict)
+    after: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class FreezeRequested(Event):

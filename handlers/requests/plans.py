@@ -76,6 +76,10 @@ class Configure(Protocol[R_contra]):
         """Read what is there, check everything, work out the calls. Writes nothing."""
         ...
 
+    async def present(self, request: R_contra, /) -> Mapping[str, Any]:
+        """What is there now of all that it is about, in the words of `Plan.after`. Judges nothing."""
+        ...
+
     async def carry_out(self, request: R_contra, plan: Plan, /, *, started: bool) -> Result:
         """Make it so, conditionally. `started`: an earlier try may have created it: search for it and adopt it.
 

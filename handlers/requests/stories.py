@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from handlers.events import Outcome, Requested
+from handlers.events import Begun, Outcome, Requested
 from handlers.requests.ends import STARTED
 from handlers.requests.plans import Plan, Result, Story
 from handlers.requests.words import ELSEWHERE, InvalidRequest, Problem
@@ -16,6 +16,8 @@ from processor.errors import ConflictError, NotValid, PoisonError, ProcessorErro
 
 UNREADABLE = "request"
 """The `kind` of the outcome of what is no request of ours: a stranger's words name no metric."""
+INTENDED = "intended"
+"""The fact of an outcome that tells what a try that broke off meant to leave."""
 
 
 def announced(story: Story, plan: Plan) -> Story:
@@ -51,16 +53,21 @@ def turned_down(story: Story, plan: Plan | None, error: ProcessorError, latency_
     return replace(story, status="refused")
 
 
-def broken_off(story: Story, before: Mapping[str, Any]) -> Story:
-    """Turned down now, but an earlier try had begun to write: `before` was there before that one."""
-    error = f"{story.error}; an earlier try broke off, so a part of it may stand: look at Genesys"
-    return replace(story, status="failed", before=before, after={}, error=error)
+def broken_off(story: Story, begun: Begun, there: Mapping[str, Any]) -> Story:
+    """Turned down now, but an earlier try had begun to write. `there`: what is there now, empty when nobody can say.
+
+    What was meant is kept beside it: an undo must not pass over what others did since.
+    """
+    look = "`after` is what is there now" if there else "look at Genesys"
+    error = f"{story.error}; an earlier try broke off, so a part of it may stand: {look}"
+    facts = {**story.facts, INTENDED: begun.after}
+    return replace(story, status="failed", before=begun.before, after=there, error=error, facts=facts)
 
 
-def unanswered(story: Story, error: ProcessorError, before: Mapping[str, Any] | None, latency_ms: float) -> Story:
-    """Given up by who cannot wait. `before`: what was there before a try that had begun to write, None without one."""
+def unanswered(story: Story, error: ProcessorError, begun: Begun | None, latency_ms: float) -> Story:
+    """Given up by who cannot wait. `begun`: by a try that came to a call."""
     story = replace(story, status="failed", error=_text(error), latency_ms=latency_ms)
-    return story if before is None else broken_off(story, before)
+    return story if begun is None else broken_off(story, begun, {})
 
 
 def _text(error: ProcessorError) -> str:

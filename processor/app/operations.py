@@ -92,7 +92,8 @@ class Desk:
         for record in await self._newest(Requested.topic):
             one = pending(record)
             decided = record.message.headers.get("ce_type") == FreezeRequested.type
-            status = "to the loop" if decided else self._ends.status(record.message.key, one["id"]) or "pending"
+            end = self._ends.end(record.message.key, one["id"])
+            status = "to the loop" if decided else end.status if end else "pending"
             shown.append({**{name: one[name] for name in ("id", "kind", "subject", "by", "time")}, "status": status})
         return shown
 

@@ -51,6 +51,20 @@ async def test_a_retryable_failure_waits_and_has_one_outcome() -> None:
     assert [outcome["status"] for outcome in outcomes(log)] == ["done"]
 
 
+async def test_an_id_that_stood_for_another_request_is_a_dead_letter_that_says_so() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)})
+    wrong = asked("r2").model_copy(update={"fields": {"thingId": "t1"}})
+    await through(log, things, [asked("r1", by="ada"), asked("r1", by="ben"), asked("r1", size=2), wrong, asked("r2")])
+    assert [(one["requestId"], one["status"]) for one in outcomes(log)] == [("r1", "done"), ("r2", "refused")]
+    assert things.there["t1"] == BLUE
+    letters = [letter.message.headers for letter in log.all("genesys.deadletters")]
+    assert [letter["dlq_error"] for letter in letters] == [
+        f"the id {one} was used for another request about thing/t1: choose a new one" for one in ("r1", "r2")
+    ]
+    await through(log, things, [asked("r1", size=3)])  # and after a restart
+    assert (len(log.all("genesys.deadletters")), things.writes) == (3, ["t1"])
+
+
 async def test_the_same_id_twice_has_one_effect_and_one_outcome() -> None:
     log, things = MemoryLog(), Things(there={"t1": dict(GREEN)})
     await through(log, things, [asked("r1"), asked("r1"), asked("r2", colour="green", size=2), asked("r1")])

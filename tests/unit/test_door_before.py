@@ -33,7 +33,7 @@ async def test_killed_after_the_effect_the_outcome_has_what_stood_before() -> No
     await log.append([asked("r1").to_message()])
     await dies(log, things)
     (noted,) = begun(log)
-    assert (noted.message.key, data(noted)) == ("thing/t1", {"requestId": "r1", "before": GREEN})
+    assert (noted.message.key, data(noted)) == ("thing/t1", {"requestId": "r1", "before": GREEN, "after": BLUE})
     await through(log, things)
     (outcome,) = outcomes(log)
     assert (outcome["status"], outcome["before"], outcome["after"]) == ("done", GREEN, BLUE)
@@ -95,8 +95,20 @@ async def test_turned_down_after_a_try_that_wrote_says_that_a_part_may_stand(err
     things.planning_later = [error]
     await through(log, things)
     (outcome,) = outcomes(log)
-    assert (outcome["status"], outcome["before"], outcome["after"]) == ("failed", GREEN, {})
+    assert (outcome["status"], outcome["before"], outcome["after"]) == ("failed", GREEN, BLUE)
     assert "an earlier try broke off" in outcome["error"]
+    assert "`after` is what is there now" in outcome["error"]
+
+
+async def test_where_nobody_can_look_any_more_what_was_meant_is_told() -> None:
+    log, things = MemoryLog(), Things(there={"t1": dict(GREEN)}, after_effect=[FatalError("killed")])
+    await log.append([asked("r1").to_message()])
+    await dies(log, things)
+    things.planning_later, things.hidden = [RefusedError("forbidden")], True
+    await through(log, things)
+    (outcome,) = outcomes(log)
+    assert (outcome["status"], outcome["after"], outcome["facts"]["intended"]) == ("failed", {}, BLUE)
+    assert "look at Genesys" in outcome["error"]
 
 
 @pytest.mark.parametrize("error", [RefusedError("forbidden"), ConflictError("ada", found=PINK)])
@@ -123,5 +135,5 @@ async def test_turned_down_at_the_write_after_a_try_that_left_a_part_is_told_wit
     log = MemoryLog()
     await through(log, Halves(there={"t1": dict(GREEN)}), [asked("r1")])
     (outcome,) = outcomes(log)
-    assert (outcome["status"], outcome["before"], outcome["after"]) == ("failed", GREEN, {})
+    assert (outcome["status"], outcome["before"], outcome["after"]) == ("failed", GREEN, PINK)
     assert "an earlier try broke off" in outcome["error"]

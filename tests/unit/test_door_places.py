@@ -67,6 +67,17 @@ async def test_the_brake_from_another_program_is_put_into_the_loops_own_form_onc
     assert outcomes(log) == []
 
 
+async def test_an_id_of_the_brake_that_stood_for_another_word_is_a_dead_letter() -> None:
+    log = MemoryLog()
+    home = partition_of("queue/q1", 4)
+    for message in (freeze("f1", reason="audit"), freeze("f1", reason="audit"), freeze("f1", kind="queue-resume")):
+        misplaced(log, message, home)
+        await through(log, None)
+    assert [brake.kind for brake in brakes(log)] == ["queue-freeze"]
+    (letter,) = log.all("genesys.deadletters")
+    assert "the id f1 was used for another request" in letter.message.headers["dlq_error"]
+
+
 async def test_a_brake_in_the_loops_form_that_lies_astray_is_brought_home() -> None:
     log = MemoryLog()
     theirs = {**freeze("f1").headers, "ce_type": FreezeRequested.type, "ce_subject": "queue/q1"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handlers.events import Outcome
 from handlers.requests.kinds import KINDS, read
 from processor.app.requests.handing_in import as_asked, hand_in, known_already, state, undoing
 from processor.app.requests.page import page
@@ -59,6 +60,23 @@ def test_what_cannot_be_taken_back_says_why(more: dict[str, Any], why: str) -> N
     assert why in f"{raised.value} {raised.value.remedy}"
 
 
+def test_what_broke_off_is_taken_back_only_while_what_it_left_is_there() -> None:
+    """As far as somebody could see it; else as far as it was meant."""
+    seen = outcome(status="failed", after={"colour": "pink"}, facts={"intended": BLUE})
+    assert undoing(seen, lambda _: Things()).expected == {"colour": "pink", "size": 1}
+    unseen = outcome(status="failed", after={}, facts={"intended": BLUE})
+    assert undoing(unseen, lambda _: Things()).expected == BLUE
+    for error in ("nobody knows what request r1 left", "what others did since"):
+        with pytest.raises(RefusedError, match=error):
+            undoing(outcome(status="failed", after={}), lambda _: Things())
+
+
+def test_a_dead_letter_is_no_outcome_that_could_be_taken_back() -> None:
+    letter = {"id": "r1", "requestId": "r1", "kind": "thing", "status": "failed", "deadLetter": "requests.x.1.2"}
+    with pytest.raises(RefusedError, match="is a dead letter: KeyError"):
+        undoing({**letter, "error": "KeyError"}, lambda _: Things())
+
+
 def test_what_has_no_end_yet_cannot_be_taken_back() -> None:
     pending = {"id": "r1", "requestId": "r1", "kind": "thing", "status": "pending", "request": FIELDS}
     with pytest.raises(RefusedError, match="no outcome yet"):
@@ -75,6 +93,9 @@ async def test_what_became_of_a_request_is_told_from_the_log() -> None:
     await log.append([Message("genesys.deadletters", "thing/t1", b'{"kind": "thing"}', headers)])
     told = await state(log, "r1") or {}
     assert (told["status"], told["deadLetter"], told["error"]) == ("failed", "requests.x.1.2", "KeyError")
+    ended = Outcome(id="r1", time=NOW, subject="thing/t1", request_id="r1", kind="thing", status="done")
+    await log.append([ended.to_message()])  # the dead letter was replayed
+    assert (await state(log, "r1") or {})["status"] == "done"
 
 
 async def test_a_record_without_an_id_is_found_by_its_place() -> None:
@@ -92,9 +113,9 @@ async def test_an_id_of_the_callers_own_stands_for_one_request() -> None:
     assert not await known_already(log, first)
     await hand_in(log, [first])
     assert await known_already(log, as_asked(read("thing", FIELDS), NOW, by="bob", request_id="mine"))
-    other = as_asked(read("thing", {**FIELDS, "colour": "green"}), NOW, request_id="mine")
-    with pytest.raises(ConflictError, match="another request"):
-        await known_already(log, other)
+    for fields in ({**FIELDS, "colour": "green"}, *({**FIELDS, "thingId": f"t{number}"} for number in range(2, 9))):
+        with pytest.raises(ConflictError, match="another request"):
+            await known_already(log, as_asked(read("thing", fields), NOW, request_id="mine"))
 
 
 def test_the_committed_page_is_what_the_models_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,8 @@ class Things:
     planning_later: list[BaseException] = field(default_factory=list)
     """Raised once each, from the second plan on."""
     searchable: bool = True
+    hidden: bool = False
+    """Nobody can see what is there, but for the plan."""
     held: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def plan(self, request: ThingRequest, /) -> Plan:
@@ -83,6 +85,11 @@ class Things:
             raise ConflictError("somebody changed it since", found=before)
         calls = [] if before == _wanted(request) else [Write("PUT", f"/things/{request.thing_id}", _wanted(request))]
         return Plan(before, _wanted(request), calls, facts={"weight": 3})
+
+    async def present(self, request: ThingRequest, /) -> Mapping[str, Any]:
+        if self.hidden:
+            raise RefusedError("not for us")
+        return dict(self.there.get(request.thing_id, {}))
 
     async def carry_out(self, request: ThingRequest, plan: Plan, /, *, started: bool) -> Result:
         if self.before_effect:

@@ -16,6 +16,7 @@ from handlers.requests.brake import BrakeRequest
 from handlers.requests.ends import STARTED
 from handlers.requests.kinds import KINDS, read
 from handlers.requests.plans import Configure
+from handlers.requests.stories import INTENDED
 from handlers.requests.words import Request
 from processor.app.whereabouts import search
 from processor.deadletters import DEADLETTERS
@@ -63,7 +64,7 @@ async def state(log: EventLog, request_id: str) -> dict[str, Any] | None:
     asked = await _asked(log, request_id)
     partitions = [partition_of(asked.message.key, log.partitions)] if asked else list(range(log.partitions))
     ends = []
-    for topic in (Outcome.topic, Decision.topic, DEADLETTERS):
+    for topic in (DEADLETTERS, Decision.topic, Outcome.topic):  # a dead letter may have been replayed since
         ends += [
             end for record in await search(log, topic, partitions, request_id) if (end := _end(record, request_id))
         ]
@@ -162,19 +163,35 @@ def undoing(outcome: Mapping[str, Any], rules: Callable[[str], Configure[Any]]) 
         raise RefusedError(f"request {request_id} ended as {status!r} and cannot be undone", NOT_UNDONE[str(status)])
     if kind not in KINDS or not request_id:
         raise RefusedError(f"{kind} is no request that can be undone", "resume a frozen queue with `queues resume`")
-    before, after = outcome.get("before") or {}, outcome.get("after") or {}
+    if outcome.get("deadLetter"):
+        raise RefusedError(
+            f"request {request_id} is a dead letter: {outcome.get('error')}", "replay it, or look at Genesys"
+        )
     if status == "pending" or "after" not in outcome:
         raise RefusedError(f"request {request_id} has no outcome yet", "wait for it: `GET /requests/<id>` tells")
+    before, after = outcome.get("before") or {}, _left(outcome)
     if before == after:
         raise RefusedError(f"request {request_id} changed nothing, so there is nothing to take back")
+    if status == "failed" and not after:
+        raise RefusedError(
+            f"nobody knows what request {request_id} left: what others did since could not be told from it",
+            "look at Genesys, and hand in what shall be there",
+        )
     fields = rules(str(kind)).reverse(read(str(kind), outcome.get("request") or {}), before, after)
     return read(str(kind), {**fields, "expected": after, "undoes": request_id})
 
 
+def _left(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """What it left there; of what nobody could see after a try that broke off, what that one meant to leave."""
+    return {**((outcome.get("facts") or {}).get(INTENDED) or {}), **(outcome.get("after") or {})}
+
+
 async def known_already(log: EventLog, asked: Requested) -> bool:
-    """Whether the same was handed in before under this id. Raises `ConflictError` when it was another request."""
-    partition = partition_of(asked.subject, log.partitions)
-    for record in await search(log, Requested.topic, [partition], asked.id):
+    """Whether the same was handed in before under this id. Raises `ConflictError` when it was another request.
+
+    That one may be about another thing, and lie elsewhere.
+    """
+    for record in await search(log, Requested.topic, range(log.partitions), asked.id):
         if record.message.headers.get("ce_id") == asked.id:
             if _content(_data(record)) != _content(orjson.loads(_form(asked).to_message().value or b"{}")):
                 raise ConflictError(f"the id {asked.id} was used for another request", remedy="choose a new one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ import handlers
 from handlers.door import CONFIGURE, NOT_CONFIGURED, Door
 from handlers.events import Begun, Outcome, Requested
 from handlers.requests.brake import BrakeRequest
-from handlers.requests.ends import STARTED
+from handlers.requests.ends import STARTED, End, content
 from handlers.requests.kinds import read
 from handlers.requests.plans import Configure, Plan, Story
 from handlers.requests.stories import turned_down, unanswered
@@ -38,14 +38,14 @@ class _Memory:
     """What has begun in this process; there is no log to ask."""
 
     def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-        self.begun: dict[str, Mapping[str, Any]] = {}
+        self.known: dict[str, End] = {}
+        self.begun: dict[str, Begun] = {}
 
-    def before(self, subject: str, request_id: str) -> Mapping[str, Any] | None:
+    def first_try(self, subject: str, request_id: str) -> Begun | None:
         del subject
         return self.begun.get(request_id)
 
-    def status(self, subject: str, request_id: str) -> str | None:
+    def end(self, subject: str, request_id: str) -> End | None:
         del subject
         return self.known.get(request_id)
 
@@ -72,7 +72,7 @@ class OneShot:
         self._keep = keep
         self._clocks = clocks or Time()
         self._memory = _Memory()
-        configures = handlers.configures(policy, far.jobs, now)
+        configures = handlers.configures(policy, far.jobs, now, self._clocks)
         self._door = Door(configures, self._memory, now, far.genesys.now if far.genesys else now)
 
     def rules(self, kind: str) -> Configure[Any]:
@@ -100,7 +100,8 @@ class OneShot:
         try:
             return await again(self._once, asked)
         except RetryableError as error:
-            if self._memory.known.get(asked.id) != STARTED:
+            end = self._memory.known.get(asked.id)
+            if end is None or end.status != STARTED:
                 raise Unanswered(error, self._failed(asked, request, error, begun)) from error
             return self._unknown(asked, request, error)
 
@@ -110,19 +111,18 @@ class OneShot:
             async for batch in steps:
                 for event in batch:
                     if isinstance(event, Begun):
-                        self._memory.begun[asked.id] = event.before
+                        self._memory.begun[asked.id] = event
                     if isinstance(event, Outcome):
                         last = event
-                        self._memory.known[asked.id] = event.status
+                        self._memory.known[asked.id] = End(event.time, event.status, content(event.kind, event.request))
                         self._keep(event)
         if last is None:
             raise RuntimeError(f"{asked.kind}: the door said nothing of {asked.id}")
         return last
 
     def _failed(self, asked: Requested, request: Request, error: RetryableError, begun: datetime) -> Outcome:
-        before = self._memory.begun.get(asked.id)
         took = (self._now() - begun).total_seconds() * 1000
-        story = unanswered(Story(asked.id, begun, ""), error, before, took)
+        story = unanswered(Story(asked.id, begun, ""), error, self._memory.begun.get(asked.id), took)
         told = self._door.outcome(asked, request, story)
         self._keep(told)
         return told

@@ -23,7 +23,7 @@ from processor.clients.genesys.jobs.queues import (
 )
 from processor.clients.genesys.pages import chunks, entities, path_id
 from processor.clients.genesys.platform.queue_routing import changes, unknown_skills
-from processor.errors import UnknownEnd
+from processor.errors import ConflictError, UnknownEnd
 from processor.event import instant
 
 SETTINGS = ("queueType", "slaPercent", "slaTarget", "wrapUpPolicy", "routingRules")
@@ -69,8 +69,24 @@ class Queues:
 
     async def send(self, write: Write) -> Found:
         """See `Queues.send`: 409 means that the version in the body was not the present one."""
-        found = _found(await self._api.request(write.method, write.path, json=write.body))
-        return replace(found, body={**write.body, **found.body, "id": write.path.rpartition("/")[2]})
+        queue_id = write.path.rpartition("/")[2]
+        try:
+            found = _found(await self._api.request(write.method, write.path, json=write.body))
+        except ConflictError:
+            await self._shown(queue_id, str(write.body.get("version", "")))
+            raise
+        return replace(found, body={**write.body, **found.body, "id": queue_id})
+
+    async def _shown(self, queue_id: str, refused: str) -> None:
+        """Until the edge shows another version than the refused one: what was faster may still be on its way.
+
+        That may be a write of our own whose answer was lost; read too early it would look like none.
+        """
+
+        def judge(found: Found) -> Literal["active"] | None:
+            return None if found.guard == refused else "active"
+
+        await until_active(lambda: self.get(queue_id), judge, self._clocks)
 
     async def arrived(self, before: Found, written: Found, settings: Settings) -> Activation:
         """Until the version shown is the one that the PUT was answered with."""
