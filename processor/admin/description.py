@@ -209,6 +209,7 @@ def _requests(kinds: Kinds) -> Json:
     key = _parameter(
         "Idempotency-Key", "header", "Becomes the id: the same may be sent again.", pattern="^[!-~]{1,200}$"
     )
+    trace = _parameter("traceparent", "header", "W3C trace context: the request and its outcome have it too.")
     answers = {
         **_made("In the log; GET /requests/{id} says what becomes of it."),
         **BODY,
@@ -228,6 +229,7 @@ def _requests(kinds: Kinds) -> Json:
                 {**answers, **_problems(s404="No such kind.")},
                 _parameter("name", text=text),
                 key,
+                trace,
                 body=ANY,
             ),
         }
@@ -235,7 +237,7 @@ def _requests(kinds: Kinds) -> Json:
     for kind, schema in kinds.names.items():
         body = {"$ref": f"#/components/schemas/{schema}"}
         summary = str(kinds.schemas[schema].get("description", kind)).partition("\n")[0]
-        paths[f"/requests/{kind}"] = {"post": _operation(summary, answers, key, body=body, needed=True)}
+        paths[f"/requests/{kind}"] = {"post": _operation(summary, answers, key, trace, body=body, needed=True)}
     return paths
 
 

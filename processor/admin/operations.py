@@ -35,10 +35,13 @@ class Operations(Protocol):
         """The loop minds it again; `{"id"}` of the request."""
         ...
 
-    async def request(self, kind: str, fields: Json, *, by: str, key: str | None = None) -> Json | None:
+    async def request(
+        self, kind: str, fields: Json, *, by: str, key: str | None = None, trace: str = ""
+    ) -> Json | None:
         """Hand in a change request: `{"id", …}`. None when there is no such kind.
 
         `key`: the id that the caller chose, so that he may repeat it; another request under it is refused.
+        `trace`: the `traceparent` that came with it.
         """
         ...
 

@@ -100,7 +100,8 @@ class _Routes:
     async def request(self, request: web.Request) -> web.Response:
         kind = request.match_info["name"]
         fields = await _fields(request)
-        made = await self._operations.request(kind, fields, by=_by(request, fields), key=_key(request))
+        trace = request.headers.get("traceparent", "")
+        made = await self._operations.request(kind, fields, by=_by(request, fields), key=_key(request), trace=trace)
         if made is None:
             return problem(404, f"There is no request of kind {kind}.")
         return answer(202, made, headers={"Location": f"/requests/{made['id']}"})

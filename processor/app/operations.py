@@ -19,6 +19,7 @@ from processor.app.requests.handing_in import as_asked, hand_in, known_already, 
 from processor.app.switches import switched_off
 from processor.app.topics import TOPICS
 from processor.app.whereabouts import whereabouts
+from processor.envelope import trace_of
 from processor.errors import PoisonError, RefusedError
 from processor.event import instant
 from processor.eventlog import EventLog, Record
@@ -132,7 +133,7 @@ class Desk:
         return {"id": request_id, "queueId": queue_id, "kind": kind}
 
     async def request(
-        self, kind: str, fields: Mapping[str, Any], *, by: str, key: str | None = None
+        self, kind: str, fields: Mapping[str, Any], *, by: str, key: str | None = None, trace: str = ""
     ) -> dict[str, Any] | None:
         """Into the log; None for a kind that nobody knows. The same `key` and content again hands in nothing."""
         if kind not in KINDS:
@@ -140,7 +141,7 @@ class Desk:
         request = read(kind, fields)
         if not (isinstance(request, BrakeRequest) or self._settings.genesys_client_id):
             raise RefusedError(NOT_CONFIGURED, CONFIGURE)
-        asked = as_asked(request, self._now(), by=by, request_id=key)
+        asked = as_asked(request, self._now(), by=by, request_id=key, trace=trace_of(trace))
         if key is None or not await known_already(self._log, asked):
             await hand_in(self._log, [asked])
         return {"id": asked.id, "kind": kind, "subject": asked.subject}

@@ -46,8 +46,10 @@ class Orders:
         self.asked.append(("resume", queue_id, brake))
         return {"id": "r2"}
 
-    async def request(self, kind: str, fields: dict, *, by: str, key: str | None = None) -> dict | None:
-        self.asked.append((kind, fields, by) if key is None else (kind, fields, by, key))
+    async def request(
+        self, kind: str, fields: dict, *, by: str, key: str | None = None, trace: str = ""
+    ) -> dict | None:
+        self.asked.append((kind, fields, by, *filter(None, (key, trace))))
         return {"id": "r3"} if kind == "presence" else None
 
     async def outcome(self, request_id: str) -> dict | None:
@@ -157,6 +159,9 @@ async def test_requests_dead_letters_and_events() -> None:
         status, content, headers = await to.ask("/requests/presence", "POST", json={"userId": "u1", "by": "Kim"})
         assert (status, content["id"], headers["Location"]) == (202, "r3", "/requests/r3")
         assert to.orders.asked == [("presence", {"userId": "u1", "by": "Kim"}, "Kim")]
+        told = {"Idempotency-Key": "mine", "traceparent": "00-a-b-01"}
+        await to.ask("/requests/presence", "POST", json={"by": "Kim"}, headers=told)
+        assert to.orders.asked[1:] == [("presence", {"by": "Kim"}, "Kim", "mine", "00-a-b-01")]
         assert (await to.ask("/requests/nonsense", "POST", json={}))[0] == 404
         assert (await to.ask("/requests/r3"))[1] == {"status": "done"}
         assert (await to.ask("/requests/r4"))[0] == 404

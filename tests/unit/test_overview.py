@@ -1,4 +1,4 @@
-"""What the console is shown of each consumer group."""
+"""What the console is shown of each consumer group, and what the operations API writes."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ async def test_how_far_a_group_is_behind_is_unknown_until_it_was_measured():
     await group.measure(log, metrics, NOW, {partition: 3}, None)
     (shown,) = (await desk.overview())["groups"]
     assert (shown["lag"], shown["lagSeconds"]) == (0, 0)
+
+
+async def test_a_request_has_the_trace_that_it_came_with():
+    log = MemoryLog()
+    desk = Desk(load({}), log, [], Metrics.build(), lambda: NOW)
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    for said in (trace, "none"):
+        await desk.request("queue-freeze", {"queueId": "q-1", "reason": "training"}, by="ana", trace=said)
+    assert [one.message.headers.get("traceparent") for one in log.all("genesys.requests")] == [trace, None]

@@ -105,6 +105,8 @@ async def test_a_record_without_an_id_is_found_by_its_place() -> None:
     told = await state(log, f"request@{record.partition}-0") or {}
     assert (told["status"], told["kind"]) == ("pending", "thing")
     assert await state(log, "request@99-0") is None
+    await log.append([Message("genesys.requests", "thing/t1", None, {"ce_id": "nothing"})])
+    assert await state(log, "nothing") is None, "it would be pending for ever"
 
 
 async def test_an_id_of_the_callers_own_stands_for_one_request() -> None:

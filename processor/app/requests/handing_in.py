@@ -37,13 +37,16 @@ NOT_UNDONE: Mapping[str, str] = {
 }
 
 
-def as_asked(request: Request, now: datetime, *, by: str = "", request_id: str | None = None) -> Requested:
+def as_asked(
+    request: Request, now: datetime, *, by: str = "", request_id: str | None = None, trace: str = ""
+) -> Requested:
     """A request with an id of its own; `by` where it does not say itself who asks."""
     signed = request if request.by or not by else request.model_copy(update={"by": by})
     return Requested(
         id=request_id or str(uuid.uuid4()),
         time=now,
         subject=request.subject(),
+        trace=trace,
         kind=request.kind,
         fields=signed.fields(),
     )
@@ -83,7 +86,8 @@ async def _asked(log: EventLog, request_id: str) -> Record | None:
             async for record in log.read(Requested.topic, partition, offset, offset + 1):
                 return record
     found = await search(log, Requested.topic, range(log.partitions), request_id)
-    return found[-1] if found else None
+    asked = [record for record in found if record.message.value is not None]  # what asks for nothing has no end
+    return asked[-1] if asked else None
 
 
 def pending(record: Record) -> dict[str, Any]:
