@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 import orjson
@@ -11,6 +12,8 @@ from processor.errors import PoisonError
 
 BOM = b"\xef\xbb\xbf"
 BLANK = " \t\r\n"
+EXACT = 1e18
+"""Whole numbers up to this are kept as they are, as orjson does."""
 AT_MOST = 10_000
 """Events in one array. A longer one is kept whole, as one event nobody knows."""
 
@@ -28,9 +31,9 @@ def parse(data: bytes) -> Any:
 
 
 def _parse_again(data: bytes) -> Any:
-    """What orjson refuses though it is JSON: half surrogates, which some senders cut emoji into."""
+    """What orjson refuses though it is JSON: halves of emoji, into which some senders cut them; numbers without end."""
     try:
-        value = json.loads(data.decode(), parse_constant=_refuse)
+        value = json.loads(data.decode(), parse_constant=_refuse, parse_float=_number, parse_int=_number)
         return orjson.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
     except (ValueError, RecursionError) as error:
         text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
@@ -39,6 +42,14 @@ def _parse_again(data: bytes) -> Any:
 
 def _refuse(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
+
+
+def _number(text: str) -> float | int | None:
+    """None for one that is greater than any we can hold: it says no more than that."""
+    read = float(text)
+    if not math.isfinite(read):
+        return None
+    return int(text) if abs(read) < EXACT and text.lstrip("-").isdecimal() else read
 
 
 def events(body: bytes) -> list[tuple[bytes, Any, int | None]]:
@@ -58,7 +69,7 @@ def events(body: bytes) -> list[tuple[bytes, Any, int | None]]:
 
 def _slices(data: bytes, length: int) -> list[bytes]:
     text = data.decode()
-    scan = json.JSONDecoder().raw_decode
+    scan = json.JSONDecoder(parse_int=float).raw_decode  # only its end matters; int() refuses 5,000 digits
     parts = []
     at = text.index("[") + 1
     for _ in range(length):

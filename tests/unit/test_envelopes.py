@@ -138,13 +138,6 @@ def test_odd_json_is_kept(body: bytes):
     assert found.to_message().key == found.id
 
 
-def test_half_a_surrogate_is_json_too():
-    body = b'{"topicName": "v2.users.u-1.presence", "eventBody": {"message": "\\ud83d"}}'
-    (found,) = deliver(body)
-    assert (found.subject, found.data) == ("agent/u-1", body)
-    assert len(deliver(b'[{"a": "\\ud83d"}, 2]')) == 2
-
-
 def test_an_array_of_too_many_is_kept_whole():
     body = b"[" + b"0," * AT_MOST + b"0]"
     assert [one.data for one in deliver(body)] == [body]
