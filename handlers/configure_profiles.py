@@ -28,6 +28,8 @@ ATTEMPTS = 5
 """How often the guide tries when others change the profile meanwhile (G3, step 5)."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 32.0
 """Seconds: the guide waits 2, 4, 8, … (G3, step 2); we draw from nothing to that, so that two do not keep step."""
+SOME_ADVICE = Recommendation(0, "")
+"""To find where a recommendation would be set."""
 MOST_STEPS = 250
 """Calls at one place: a queue's codes are taken away one by one."""
 
@@ -66,8 +68,8 @@ class ConfigureProfiles:
         return Plan(before, after, calls, facts)
 
     async def present(self, request: ProfileRequest, /) -> Fields:
-        """Every place that it sets."""
-        wanted, found = _wanted(request, await self._advice(request)), dict[str, Any]()
+        """Every place that it sets, whatever would be recommended now."""
+        wanted, found = _wanted(request, SOME_ADVICE if request.queue_id else None), dict[str, Any]()
         for place in self.jobs.profiles.places({**_whom(request), **wanted}):
             told = self.jobs.profiles.told(place, await self.jobs.profiles.read(place))
             under(found, place, told, alone=request.profile_id is not None)

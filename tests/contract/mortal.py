@@ -6,26 +6,32 @@ the log go on; nothing else does.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import copy
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import aiohttp
 import orjson
+import yaml
 from yarl import URL
 
 import handlers
 from handlers.events import Outcome, Requested
+from handlers.requests.kinds import read
 from handlers.requests.operating_hours import Hours
+from handlers.requests.plans import Configure
 from processor.clients.api import Api, ApiPolicy, open_session
 from processor.clients.genesys.jobs import Jobs
 from processor.clients.genesys.token import ClientCredentials
 from processor.errors import FatalError
 from processor.eventlog import Message
 from processor.routing import Group
+from sandbox.names import EMAIL
 from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running
@@ -50,11 +56,13 @@ class Fate:
     at: int = 0
     steps: list[str] = field(default_factory=list)
     dead: bool = False
+    on_death: Callable[[], None] = lambda: None
 
     def step(self, what: str) -> None:
         self.steps.append(what)
         if len(self.steps) == self.at:
             self.dead = True
+            self.on_death()
             raise Killed(what)
 
 
@@ -96,6 +104,7 @@ class Mortal:
     log: MortalLog
     clock: Clock
     dialect: str
+    policy: handlers.Policy = POLICY
 
     def jobs(self) -> Jobs:
         """Of a process that remembers nothing."""
@@ -107,9 +116,13 @@ class Mortal:
         return DIALECTS[self.dialect](api, self.clock.time())
 
     def group(self) -> Group:
-        jobs = self.jobs()
-        (made,) = handlers.requests(POLICY, handlers.FarSides(jobs=jobs), self.clock.now, self.clock.time())
+        far = handlers.FarSides(jobs=self.jobs())
+        (made,) = handlers.requests(self.policy, far, self.clock.now, self.clock.time())
         return made
+
+    def rules(self) -> Mapping[str, Configure[Any]]:
+        """By kind."""
+        return handlers.configures(self.policy, self.jobs(), self.clock.now, self.clock.time())
 
     async def until_handled(self, requests: int) -> int:
         """Process after process, until so many have their end and are committed; how many died."""
@@ -136,3 +149,45 @@ async def mortal(dialect: str, at: int = 0) -> AsyncIterator[Mortal]:
         clock, fate = Clock(at=datetime.now(UTC)), Fate(at)
         sandbox.guide.queues.monotonic = lambda: clock.elapsed
         yield Mortal(sandbox, session, fate, MortalLog(fate), clock, dialect)
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "requests"
+HIS_OWN = {"id", "version", "dateCreated", "dateModified", "modifiedBy", "modifiedByApp", "modifiedDate", "createdBy"}
+"""What Genesys counts, dates and numbers itself."""
+
+
+def asked(there: Mortal, kind: str, request_id: str = "r-1") -> Requested:
+    """The example of this kind."""
+    fields = yaml.safe_load((EXAMPLES / f"{kind}.{there.dialect}.yaml").read_text(encoding="utf-8"))
+    del fields["kind"]
+    fields = orjson.loads(orjson.dumps(fields))
+    subject = read(kind, fields).subject()
+    return Requested(id=request_id, time=there.clock.now(), subject=subject, kind=kind, fields=fields)
+
+
+def meant(value: Any) -> Any:
+    """Without what differs from one run to the next."""
+    if isinstance(value, dict):
+        return {str(name): meant(one) for name, one in value.items() if name not in HIS_OWN}
+    return [meant(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def there_is(there: Mortal) -> dict[str, Any]:
+    """All that a request may change, as people see it."""
+    sandbox, world, guide = there.sandbox, there.sandbox.world, there.sandbox.guide
+    own, common = sandbox.capacity.own, sandbox.capacity.organisation
+    found = {
+        "schedules": world.schedules if there.dialect == "platform" else guide.schedules.items,
+        "campaigns": world.campaigns if there.dialect == "platform" else guide.campaigns.schedules,
+        "queue": world.queues[EMAIL.id] if there.dialect == "platform" else guide.queues.present(EMAIL.id),
+        "profiles": guide.profiles.table,
+        "skills": sandbox.skills.held,
+        "inactive": sorted(sandbox.skills.inactive),
+        "statuses": guide.presences.statuses,
+        "capacity": {user: own.get(user, common) for user in world.agents},
+        "codes": sandbox.wrap_up_codes.of_queue,
+        "presence": {user: (desk.presence, desk.message) for user, desk in sandbox.floor.desks.items()},
+        "webhooks": list(guide.webhooks.kept.values()),
+    }
+    told: dict[str, Any] = meant(copy.deepcopy(found))
+    return told

@@ -192,6 +192,17 @@ async def test_a_change_is_done_when_the_edge_shows_it_and_not_before() -> None:
             await there.genesys.change_queue(tighten(30, 45))
 
 
+async def test_an_adjustment_of_ours_that_is_on_its_way_is_no_persons() -> None:
+    """The answer was lost, and for a while the edge shows what was before: the loop must not stand back from itself."""
+    async with office() as there:
+        room = there.sandbox.guide.queues
+        room.activation_seconds, room.monotonic = 5, lambda: there.clock.elapsed
+        there.sandbox.guard.failures.append(Failure(QUEUE, "PUT", drop=True, after=True))
+        _, after = await there.genesys.change_queue(tighten())
+        assert after.service_level_seconds == {"email": 45}
+        assert there.sandbox.guard.counts["PUT /api/v2/routing/queues/{queueId} 409"] == 1
+
+
 async def test_members_cannot_be_joined_in_this_dialect() -> None:
     async with office() as there:
         with pytest.raises(RefusedError, match="no way to join"):

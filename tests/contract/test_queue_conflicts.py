@@ -51,3 +51,14 @@ async def test_a_write_whose_answer_was_lost_is_not_a_second_change(dialect: str
         done = await deploy(there)
         assert target(there) == (0.9, 45)
     assert (done.status, done.before["slaTarget"], done.after["slaTarget"]) == ("done", 60, 45)
+
+
+async def test_a_write_whose_answer_was_lost_is_no_conflict_while_it_is_on_its_way() -> None:
+    """The edge shows the former version for a while: our own write must not be taken for somebody else's."""
+    async with desk("guide") as there:
+        there.sandbox.guide.queues.activation_seconds = 12
+        there.sandbox.guard.failures.append(Failure(QUEUE, "PUT", drop=True, after=True))
+        done = await deploy(there)
+        puts = {name: n for name, n in there.sandbox.guard.counts.items() if name.startswith("PUT")}
+        assert puts["PUT /api/v2/routing/queues/{queueId} 409"] == 1
+    assert (done.status, done.before["slaTarget"], done.after["slaTarget"]) == ("done", 60, 45)

@@ -185,9 +185,13 @@ def undoing(outcome: Mapping[str, Any], rules: Callable[[str], Configure[Any]]) 
     return read(str(kind), {**fields, "expected": after, "undoes": request_id})
 
 
-def _left(outcome: Mapping[str, Any]) -> dict[str, Any]:
+def _left(outcome: Mapping[str, Any]) -> Mapping[str, Any]:
     """What it left there; of what nobody could see after a try that broke off, what that one meant to leave."""
-    return {**((outcome.get("facts") or {}).get(INTENDED) or {}), **(outcome.get("after") or {})}
+    seen: Mapping[str, Any] = outcome.get("after") or {}
+    meant: Mapping[str, Any] = (outcome.get("facts") or {}).get(INTENDED) or {}
+    if seen == outcome.get("before"):
+        return meant or seen  # it may have been on its way, and show later
+    return {**meant, **seen}
 
 
 async def known_already(log: EventLog, asked: Requested) -> bool:

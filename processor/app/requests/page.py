@@ -42,10 +42,10 @@ A record of another program needs no headers: without `ce_id` its id is `request
 partition or under another key than its subject it is put into the right one under the same id. `queue-freeze` and
 `queue-resume` are words to the loop, whose decision answers them. Ids are remembered for 26 hours: a repeat within
 them has no second effect and no second outcome; the same id with other fields is refused (over HTTP with 409, a record
-about the same thing as a dead letter). A process may die at any moment: the next one finishes what was begun,
-and since what stands there goes into the log before the first call (`genesys.begun`), the outcome's `before` is what
-stood before the first try, and `--undo` gives that back. Where the next one may not go on (the shift is over, a right
-is gone) the outcome is `failed` and `after` is what it found there. With `--now` nothing is finished by anybody else.
+about the same thing as a dead letter). A process may die at any moment: the next one finishes what was begun, and since
+what stands there goes into the log before the first call (`genesys.begun`), the outcome's `before` is what stood before
+the first try, and `--undo` gives that back. Where the next one may not go on (a shift is over, a right is gone) the
+outcome is `failed`, and its `after` is what was found there then. With `--now` nothing is finished by anybody else.
 Requests share a budget (`PROCESSOR_GENESYS_REQUESTS_PER_MINUTE`) with look-ups; a fifth of it is kept for the loop.
 For programs that write records, [asyncapi.json](asyncapi.json) has the schema of each kind (messages `request.<kind>`).
 
