@@ -17,7 +17,7 @@ from handlers.capacity import Floor, average
 from handlers.normalise.recurrence import entries
 from handlers.requests.inbound import Hours, compare
 from handlers.requests.plans import Plan, Result, Story
-from handlers.requests.schedule import ABOUT_THE_SCHEDULE, NEEDED, ScheduleRequest
+from handlers.requests.schedule import ABOUT_THE_SCHEDULE, NEEDED, ScheduleRequest, review_recurrence
 from handlers.requests.words import InvalidRequest, Problem
 from handlers.requests.working_week import Week, as_recurrences, differing, shown_entries, weeks
 from processor.clients.genesys.jobs import Found, Jobs, Write
@@ -50,7 +50,7 @@ class ConfigureSchedules:
         found = await job.get(place)
         write = _merged(job, request, found)
         before = dict(job.fields(found))
-        after = {**before, **differing(before, request.wanted())}
+        after = _afterwards(job, request, found)
         unchecked = await self._known_holidays(request, place, before)
         uses = await job.uses(place, found)
         facts = {**await self._facts(request, (before, after), found, uses), **unchecked}
@@ -64,14 +64,15 @@ class ConfigureSchedules:
         """A repeat finds it so already and writes nothing: `started` makes no difference here."""
         del started
         job, place, began = self.jobs.schedules, _place(request), self.now()
+
+        def merge(found: Found) -> Write | None:
+            write = _merged(job, request, found)
+            if write is not None:  # others may have changed what the request leaves as it is
+                self._hours(request, _afterwards(job, request, found), opens=plan.facts["opens"])
+            return write
+
         try:
-            changed = await change(
-                lambda: job.get(place),
-                lambda found: _merged(job, request, found),
-                job.send,
-                self.clocks,
-                PATIENCE,
-            )
+            changed = await change(lambda: job.get(place), merge, job.send, self.clocks, PATIENCE)
         except ConflictError as conflict:
             if isinstance(conflict.found, Found):
                 conflict.found = dict(job.fields(conflict.found))
@@ -180,14 +181,12 @@ class ConfigureSchedules:
         uses: Iterable[Use],
     ) -> dict[str, Any]:
         uses = list(uses)
-        today = self.now().date()
-        was, will = _weeks_or_none(states[0], today), weeks(states[1], today)
-        asked = self._asked_floor(request)
-        peaks = asked.peaks or self.floor.peaks
-        if not uses or any(use.role == "open" for use in uses):
-            _above([self.floor, asked], will)
+        opens = not uses or any(use.role == "open" for use in uses)
+        was, will = _weeks_or_none(states[0], self.now().date()), self._hours(request, states[1], opens=opens)
+        peaks = self._asked_floor(request).peaks or self.floor.peaks
         facts: dict[str, Any] = {
             "guard": found.guard,
+            "opens": opens,
             "capacity": {"before": was and average(was, peaks).shown(), "after": average(will, peaks).shown()},
             "groups": [
                 {"groupId": use.group_id, "name": use.name, "timeZone": use.time_zone, "role": use.role} for use in uses
@@ -202,6 +201,15 @@ class ConfigureSchedules:
                 self.jobs.schedules, request.queue_ids, hours, until=found.asked, days=request.volume_days
             )
         return facts
+
+    def _hours(self, request: ScheduleRequest, after: Mapping[str, Any], *, opens: bool) -> tuple[Week, ...]:
+        """The weeks that it would be. Raises `InvalidRequest` for none, `RefusedError` when it opens too little."""
+        if self.jobs.schedules.form == "recurring" and (problems := list(review_recurrence(after))):
+            raise InvalidRequest(problems)
+        will = weeks(after, self.now().date())
+        if opens:
+            _above([self.floor, self._asked_floor(request)], will)
+        return will
 
     def _asked_floor(self, request: ScheduleRequest) -> Floor:
         peaks = entries(request.fields().get("peakPeriods") or (), "peakPeriods") or self.floor.peaks
@@ -218,6 +226,12 @@ class ConfigureSchedules:
 
 def _place(request: ScheduleRequest) -> Place:
     return Place(request.schedule_id, request.schedule_group_id or "")
+
+
+def _afterwards(job: Schedules, request: ScheduleRequest, found: Found) -> dict[str, Any]:
+    """All that it would say, in the request's words."""
+    before = dict(job.fields(found))
+    return {**before, **differing(before, request.wanted())}
 
 
 def _merged(job: Schedules, request: ScheduleRequest, found: Found) -> Write | None:

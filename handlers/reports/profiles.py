@@ -12,6 +12,8 @@ from handlers.requests.utilization import Thresholds, recommend
 from processor.clients.genesys.jobs.profiles import Profiles
 
 DONE = "done"
+TRIED = frozenset({DONE, "failed", "conflict"})
+"""Others never came to a write that could have met one of somebody else."""
 
 
 async def report(
@@ -31,7 +33,8 @@ async def report(
     sessions = await job.sessions()
     skills = len(state.get("skillAssignments") or ())
     quota = {} if sessions is None else {"quota": {"skills": skills, "maxConcurrentSessions": sessions}}
-    return {"id": key, "days": days, **state, **quota, "recommended": advice, **measured(outcomes)}
+    first = {"recommendedUtilization": advice[0]["utilizationPercent"]} if advice else {}
+    return {"id": key, "days": days, **state, **quota, **first, "recommended": advice, **measured(outcomes)}
 
 
 async def _state(job: Profiles, key: str) -> dict[str, Any]:
@@ -44,13 +47,14 @@ async def _state(job: Profiles, key: str) -> dict[str, Any]:
 
 
 def measured(outcomes: Sequence[Outcome]) -> Mapping[str, Any]:
-    """The guide's metrics of the updater: how many changes, how quick, how often somebody else was faster."""
+    """The guide's metrics of the updater: how many changes, how quick, lost races for each update that was tried."""
     done = [outcome for outcome in outcomes if outcome.status == DONE]
     latency = sum(outcome.latency_ms for outcome in done) / len(done) if done else None
-    conflicts = sum(outcome.conflict_retries for outcome in outcomes)
+    tried = [outcome for outcome in outcomes if outcome.status in TRIED]
+    conflicts = sum(outcome.conflict_retries for outcome in tried)
     return {
         "totalUpdates": len(done),
         "averageLatencyMs": round(latency, 1) if latency is not None else None,
-        "conflictRate": round(conflicts / len(outcomes), 3) if outcomes else 0.0,
+        "conflictRate": round(conflicts / len(tried), 4) if tried else 0.0,
         "audit": [dict(outcome.audit) for outcome in outcomes],
     }

@@ -34,7 +34,8 @@ async def report(
         },
         "settings": dict(job.settings(found, None)),
     }
-    return {**told, **await _trail(job, queue_id, start, now), "requests": [_request(one) for one in outcomes]}
+    ended = {one.request_id: one for one in outcomes}  # what was announced has its end after it
+    return {**told, **await _trail(job, queue_id, start, now), "requests": [_request(one) for one in ended.values()]}
 
 
 async def _trail(job: Queues, queue_id: str, start: datetime, now: datetime) -> dict[str, Any]:

@@ -170,7 +170,7 @@ class ScheduleRequest(Request):
         for name in ("scheduleEntries", "peakPeriods"):
             yield from _entries(said.get(name), name)
         if said.get("start") is not None and said.get("end") is not None:
-            yield from _recurrence(said)
+            yield from review_recurrence(said)
 
 
 def _form(said: Fields) -> Iterator[Problem]:
@@ -233,7 +233,8 @@ def _read(written: object) -> tuple[frozenset[str], timedelta, timedelta] | None
     return frozenset(known & set(DAYS)), start, end
 
 
-def _recurrence(said: Fields) -> Iterator[Problem]:
+def review_recurrence(said: Fields) -> Iterator[Problem]:
+    """What a first opening and a rule say together: it ends after it begins, happens, and does not overlap."""
     try:
         start, end = (datetime.fromisoformat(str(_local_time(said[name]))) for name in ("start", "end"))
     except ValueError:

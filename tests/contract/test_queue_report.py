@@ -19,10 +19,18 @@ async def test_the_report_has_the_guides_words_and_does_without_an_audit_log(dia
     async with desk(dialect) as there:
         a_person(there, 70)
         now = there.sandbox.world.now() + timedelta(seconds=1)
-        ended = Outcome(
-            id="o1", time=now, subject=f"queue/{EMAIL.id}", request_id="r1", kind="queue-routing", status="done"
-        )
-        told = await report(there.jobs.queues, EMAIL.id, [ended], now=now, days=7)
+        ends = [
+            Outcome(
+                id=f"o-{status}",
+                time=now,
+                subject=f"queue/{EMAIL.id}",
+                request_id=one,
+                kind="queue-routing",
+                status=status,
+            )
+            for one, status in (("r1", "started"), ("r1", "done"), ("r2", "refused"))
+        ]
+        told = await report(there.jobs.queues, EMAIL.id, ends, now=now, days=7)
         there.sandbox.guard.missing = {"audits:audit:view", "auditlogs:read"}
         without = await report(there.jobs.queues, EMAIL.id, [], now=now, days=7)
         with pytest.raises(NotFound):
@@ -31,7 +39,7 @@ async def test_the_report_has_the_guides_words_and_does_without_an_audit_log(dia
     assert [told["performance"][name] is not None for name in names] == [True] * 5
     assert told["settings"]["slaTarget"] == 70
     assert len(told["auditTrail"]) == 1
-    assert told["requests"][0]["requestId"] == "r1"
+    assert [(one["requestId"], one["status"]) for one in told["requests"]] == [("r1", "done"), ("r2", "refused")]
     assert without["auditTrail"] == []
     assert "grant the permission" in without["auditTrailMissing"]
 

@@ -14,8 +14,10 @@ from processor.errors import RefusedError
 from sandbox.names import EMAIL
 from tests.contract.jobsdesk import desk
 from tests.contract.schedulesdesk import (
+    HOURS,
     MEETING,
     both,
+    by_somebody_else,
     make,
     request,
     rules,
@@ -96,3 +98,25 @@ async def test_a_queue_that_is_not_there_is_no_queue_to_which_nobody_comes(diale
         right = "routing:queue:view" if dialect == "platform" else "routing:queue:read"
         there.sandbox.guard.missing.add(right)  # then nobody can say, and the comparison is still made
         assert "inboundVolume" in (await rules(there).plan(request(dialect, queueIds=["nobody"]))).facts
+
+
+async def test_a_rule_that_is_left_as_it_is_is_judged_with_the_new_opening() -> None:
+    """The request says no rule: what there is makes of it is looked at, before the write and again at it."""
+    unruled = ScheduleRequest.read(
+        {"scheduleId": HOURS, "start": "2026-01-05T09:00", "end": "2026-01-05T17:00", "minimumWeeklyHours": 24}
+    )
+    too_long = ScheduleRequest.read({"scheduleId": HOURS, "start": "2026-01-05T09:00", "end": "2026-01-06T10:00"})
+    async with desk("platform") as there:
+        with pytest.raises(InvalidRequest, match=r"end: each opening lasts 25 h, .* overlaps with that of 2026-01-06"):
+            await rules(there).plan(too_long)
+        plan = await rules(there).plan(unruled)
+        by_somebody_else(there, rrule="FREQ=WEEKLY;INTERVAL=1;BYDAY=MO,TU")
+        with pytest.raises(RefusedError, match=r"16.*24"):
+            await rules(there).carry_out(unruled, plan, started=False)
+        by_somebody_else(there, rrule="FREQ=WEEKLY;INTERVAL=1;BYDAY=MO,TU,WE")
+        result = await rules(there).carry_out(unruled, plan, started=False)
+        assert len(there.calls()) == 1
+    assert (result.after["rrule"], result.facts["changedByOthers"]) == (
+        "FREQ=WEEKLY;INTERVAL=1;BYDAY=MO,TU,WE",
+        ["rrule"],
+    )

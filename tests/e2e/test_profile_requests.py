@@ -78,6 +78,7 @@ async def test_a_changed_profile_reaches_the_clean_topic_once_and_the_wfm_system
     assert len(exports) == 1, "the restart found the export that was there"
     assert (told["totalUpdates"], told["conflictRate"], told["utilizationPercent"]) == (1, 0, 40)
     assert told["recommended"][0]["queueId"] == EMAIL.id
+    assert told["recommended"][0]["utilizationPercent"] == told["recommendedUtilization"]
     assert told["quota"] == {"skills": 2, "maxConcurrentSessions": 1000}
 
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from handlers.events import Outcome
+from handlers.reports import profiles
 from processor.app.auditfile import AuditFile
 from processor.app.errands.reports import REPORTS, Question, report
 from processor.app.log import open_log
@@ -45,6 +46,21 @@ async def test_presence_is_folded_from_the_log_and_asks_nobody(tmp_path: Path) -
     found = await report(known, "presence", Question("u1", 7))
     assert (found["averageLatencyMs"], found["conflictRate"], found["totalUpdates"]) == (75.0, 0.5, 2)
     assert [one["latencyMs"] for one in found["auditLogs"]] == [100, 50]
+
+
+def test_a_profiles_metrics_are_the_guides() -> None:
+    """Lost races for each update that was tried; what was refused before it came to a write is none."""
+    told = [
+        outcome(1, 0, kind="routing-profile", latency_ms=100, conflict_retries=2),
+        outcome(2, 0, kind="routing-profile", latency_ms=50),
+        outcome(3, 0, kind="routing-profile", latency_ms=900, conflict_retries=4, status="conflict"),
+        outcome(4, 0, kind="routing-profile", latency_ms=1, status="refused"),
+    ]
+    found = profiles.measured(told)
+    assert (found["totalUpdates"], found["averageLatencyMs"], found["conflictRate"]) == (2, 75.0, 2.0)
+    assert [entry["userId"] for entry in found["audit"]] == ["u1"] * 4
+    nothing = profiles.measured(told[3:])
+    assert (nothing["totalUpdates"], nothing["averageLatencyMs"], nothing["conflictRate"]) == (0, None, 0.0)
 
 
 async def test_what_was_done_without_a_log_counts_once_from_the_audit_file(tmp_path: Path) -> None:
