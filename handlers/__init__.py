@@ -15,7 +15,6 @@ from handlers.configure_profiles import ConfigureProfiles
 from handlers.configure_queues import ConfigureQueues
 from handlers.configure_schedules import ConfigureSchedules
 from handlers.counting import count
-from handlers.decide import know
 from handlers.door import Door
 from handlers.escalate import Escalate
 from handlers.events import (
@@ -24,7 +23,6 @@ from handlers.events import (
     ExportCursor,
     FreezeRequested,
     Lookup,
-    Outcome,
     PoolUpdated,
     PresenceUpdated,
     ProfileUpdated,
@@ -48,6 +46,7 @@ from handlers.requests.operating_hours import Hours
 from handlers.requests.plans import Configure
 from handlers.requests.utilization import Thresholds
 from handlers.set_presence import SetPresence
+from handlers.situation import know
 from handlers.sync_calendars import SyncScheduleCalendar, SyncShiftCalendar
 from handlers.sync_wfm import SyncCampaignsToWfm, SyncToWfm
 from processor.clients.calendars import Calendars
@@ -198,7 +197,7 @@ def _pushed(push: Push, now: Callable[[], datetime]) -> list[Group]:
     ]
 
 
-def judge(policy: Policy) -> Feedback:
+def judge(policy: Policy, *, reaches: bool = True, since: datetime | None = None) -> Feedback:
     """What decides about queues, over all that it has to know; its tables are still empty."""
     return Feedback(
         windows=Table(VolumeUpdated, fold=remember, since=REMEMBERED + timedelta(hours=1)),
@@ -206,18 +205,20 @@ def judge(policy: Policy) -> Feedback:
         freezes=Table(FreezeRequested, fold=brakes),
         decisions=Table(Decision, fold=last),
         held=Table(PoolUpdated, fold=last),
-        mode=policy.mode,
+        mode=policy.mode if reaches or policy.mode is Mode.OFF else Mode.OBSERVE,
         rule=policy.rule,
         selection=policy.selection,
         pools=policy.pools,
+        reaches=reaches,
+        since=since,
     )
 
 
 def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Group]:
-    """Volume → decision → Genesys and people."""
-    if policy.mode is Mode.OFF:
+    """Volume → decision → Genesys and people. Whatever the mode: what it had changed is given back."""
+    if policy.mode is Mode.OFF and far.genesys is None:
         return []
-    mind = judge(policy)
+    mind = judge(policy, reaches=far.genesys is not None, since=now())
     groups = [
         Group(
             "feedback",
@@ -230,42 +231,31 @@ def loop(policy: Policy, far: FarSides, now: Callable[[], datetime]) -> list[Gro
             partition_ticks=(PartitionTick("brake", timedelta(seconds=0.5), mind.tick),),
         )
     ]
-    if far.genesys and policy.mode is Mode.ACT:
-        adjust = AdjustQueues(
-            far.genesys,
-            Table(Decision, fold=last),
-            Table(FreezeRequested, fold=brakes),
-            Table(PoolUpdated, fold=last),
-            now,
-        )
-        follows = (adjust.decisions, adjust.freezes, adjust.pools)
-        groups.append(
-            Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows, states=True, observe=count)
-        )
+    if far.genesys:
+        groups.append(_adjusting(policy, far.genesys, now))
     if far.people:
-        groups += _escalations(far.people, policy.rule)
+        groups.append(_escalating(far.people, policy.rule))
     return groups
 
 
-def _escalations(people: Wfm, rule: Rule) -> list[Group]:
-    decided = Escalate(people, PushEvent.of, Table(QueueUpdated, fold=know), rule)
-    failed = Escalate(people, PushEvent.of, Table(QueueUpdated, fold=know), rule)
-    return [
-        Group(
-            "escalate-decisions",
-            Decision.topic,
-            (on(Decision, decided.decided),),
-            follows=(decided.queues,),
-            far="people",
-        ),
-        Group(
-            "escalate-outcomes",
-            Outcome.topic,
-            (on(Outcome, failed.came_of_it),),
-            follows=(failed.queues,),
-            far="people",
-        ),
-    ]
+def _adjusting(policy: Policy, genesys: Genesys, now: Callable[[], datetime]) -> Group:
+    adjust = AdjustQueues(
+        genesys,
+        Table(Decision, fold=last),
+        Table(FreezeRequested, fold=brakes),
+        Table(PoolUpdated, fold=last),
+        Table(QueueUpdated, fold=last),
+        now,
+        policy.mode,
+        policy.selection,
+    )
+    follows = (adjust.decisions, adjust.freezes, adjust.pools, adjust.queues)
+    return Group("adjust-queues", Decision.topic, (on(Decision, adjust),), follows=follows, states=True, observe=count)
+
+
+def _escalating(people: Wfm, rule: Rule) -> Group:
+    tell = Escalate(people, PushEvent.of, Table(QueueUpdated, fold=know), rule)
+    return Group("escalate-decisions", Decision.topic, (on(Decision, tell),), follows=(tell.queues,), far="people")
 
 
 def configures(

@@ -1,18 +1,21 @@
 """Decision → Genesys: writes the decided state, says what came of it, and asks to look at the queue again.
 
 Of a backup pool only those are taken out again whom the loop had joined: whoever was in before is
-there by himself. Who that is goes into the log before anybody is joined, so that a crash forgets nobody.
+there by himself. What is ours goes into the log before it is put into Genesys, so that a crash forgets
+nothing; and what could not be done is told to the loop, so that it does not build on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from handlers.brake import STAND_BACK, Brakes
-from handlers.events import Decision, FreezeRequested, Lookup, Outcome, PoolUpdated
+from handlers.adjustments import JOINED, Ours, change, look_again, met, outcome, with_members
+from handlers.brake import NOT_DONE, REFUSED, STAND_BACK, Brakes
+from handlers.events import Decision, FreezeRequested, PoolUpdated, QueueUpdated, Standing
+from handlers.policy import Mode, Selection
+from handlers.situation import among
 from processor.clients.genesys import Genesys, QueueChange, QueueState
 from processor.errors import ConflictError, RefusedError
 from processor.event import Publishable
@@ -22,182 +25,166 @@ from processor.table import Table
 
 @dataclass(frozen=True, slots=True)
 class AdjustQueues:
-    """Carries out `adjust` and `restore`. A repeat finds the state already there and changes nothing."""
+    """Carries out `adjust` and `restore`. A repeat finds the state already there and changes nothing.
+
+    `mode` and `selection` bound what is adjusted; what is ours is given back whatever they say.
+    """
 
     genesys: Genesys
     decisions: Table[Decision, Decision]
     freezes: Table[FreezeRequested, Brakes]
     pools: Table[PoolUpdated, PoolUpdated]
+    queues: Table[QueueUpdated, QueueUpdated]
     now: Callable[[], datetime]
+    mode: Mode = Mode.ACT
+    selection: Selection = field(default_factory=Selection)
 
     async def __call__(self, decision: Decision) -> Steps:
-        """Refused when a person has frozen the queue or a later decision overtook this one."""
-        if decision.action not in ("adjust", "restore") or decision.media_type is None:
+        """Refused when people or the settings are against it by now, or a later decision has overtaken it."""
+        medium, ours = decision.media_type, Ours.of(self.pools.get(decision.subject))
+        if medium is None or decision.action not in ("adjust", "restore", "stand-back"):
             return
-        obstacle = self._obstacle(decision)
-        if obstacle:
-            yield [_outcome(decision, "refused", error=obstacle)]
-            return
-        started, held = self.now(), self._held(decision)
-        joining: frozenset[str] = frozenset()
+        if decision.action == "stand-back":
+            yield self._kept(decision, ours, ours.without(medium))
+        elif overtaken := self._overtaken(decision, medium):
+            yield [outcome(decision, "refused", error=overtaken)]
+        elif obstacle := self._obstacle(decision, medium):
+            told = met(NOT_DONE, decision, f"{decision.action} not done: {obstacle}")
+            yield [outcome(decision, "refused", error=obstacle), told]
+        elif decision.action == "adjust":
+            async for batch in self._adjust(decision, medium, ours):
+                yield batch
+        else:
+            async for batch in self._restore(decision, medium, ours):
+                yield batch
+
+    async def _adjust(self, decision: Decision, medium: str, before: Ours) -> Steps:
+        """The target first, then the pool: who may not join leaves a target that is ours."""
+        started, ours = self.now(), before
+        wanted, states = change(decision, before.standing.get(medium)), list[QueueState]()
         try:
-            joining = await self._joining(decision, held)
-            if joining:
-                yield [_pool(decision, held | joining)]
-            leaving = held - self._needed(decision) if decision.action == "restore" else frozenset()
-            before, after = await self.genesys.change_queue(change(decision, leaving))
+            ours = before.adding(medium, self._standing(decision, medium), await self._joining(decision, before))
+            if ours != before:
+                yield [ours.written(decision)]
+            states = [*await self.genesys.change_queue(wanted)]
+            if pool := with_members(wanted, decision, ()):
+                states[1] = (await self.genesys.change_queue(pool))[1]
         except ConflictError as conflict:
-            yield [*([_pool(decision, held, "/kept")] if joining else []), *self._conflict(decision, conflict)]
-            return
+            yield self._kept(decision, ours, before.without(medium))
+            yield self._conflict(decision, conflict)
         except RefusedError as refusal:
-            remedy = f" ({refusal.remedy})" if refusal.remedy else ""
-            yield [_outcome(decision, "refused", error=f"{refusal}{remedy}")]
-            return
-        milliseconds = (self.now() - started).total_seconds() * 1000
-        ours = (held | joining).intersection(decision.target.get("memberIds", ()))  # also by a try that broke off
-        moved = {"joined": sorted(ours), "left": sorted(leaving)}
-        done = _outcome(decision, "done", before, after, latency_ms=milliseconds, moved=moved)
-        kept = [_pool(decision, held - leaving, "/left")] if leaving else []
-        yield [done, *kept, _look_again(decision, self.genesys.now())]
+            there = states or await self._may_be_there(wanted)
+            yield self._kept(decision, ours, ours if there else before.before(decision, medium))
+            yield self._refused(decision, refusal, states)
+        else:
+            joined = ours.joined & set(decision.target.get(JOINED, ()))  # also by a try that broke off
+            yield self._done(decision, states, started, joined=joined)
 
-    def _held(self, decision: Decision) -> frozenset[str]:
-        """Whom we joined and have not taken out. Before that was written down it was the whole pool."""
-        known = self.pools.get(decision.subject)
-        return frozenset(known.joined if known else decision.expected.get("memberIds", ()))
+    async def _restore(self, decision: Decision, medium: str, before: Ours) -> Steps:
+        """The baseline first, then those leave whom we had joined and no other medium needs."""
+        started, leaving = self.now(), before.joined - self._needed(decision)
+        undone = before
+        wanted, states = change(decision, before.standing.get(medium)), list[QueueState]()
+        try:
+            states = [*await self.genesys.change_queue(wanted)]
+            undone = before.without(medium)
+            if pool := with_members(wanted, decision, leaving):
+                states[1] = (await self.genesys.change_queue(pool))[1]
+        except ConflictError as conflict:
+            yield self._kept(decision, before, before.without(medium))
+            yield self._conflict(decision, conflict)
+        except RefusedError as refusal:
+            yield self._kept(decision, before, undone)
+            yield self._refused(decision, refusal, states)
+        else:
+            kept = self._kept(decision, before, before.without(medium, leaving))
+            yield [*kept, *self._done(decision, states, started, left=leaving)]
 
-    async def _joining(self, decision: Decision, held: Collection[str]) -> frozenset[str]:
+    def _standing(self, decision: Decision, medium: str) -> Standing:
+        """What stands by this decision: it is the latest word about the medium."""
+        latest = self.decisions.get(decision.subject)
+        return (latest or decision).standing[medium]
+
+    async def _joining(self, decision: Decision, ours: Ours) -> frozenset[str]:
         """Of the pool, who is not in yet: those are ours from now on."""
-        members = decision.target.get("memberIds", ()) if decision.action == "adjust" else ()
-        strangers = [user for user in members if user not in held]
+        strangers = [user for user in decision.target.get(JOINED, ()) if user not in ours.joined]
         if not strangers:
             return frozenset()
         return frozenset(strangers) - await self.genesys.joined(decision.queue_id, strangers)
+
+    async def _may_be_there(self, wanted: QueueChange) -> bool:
+        """Whether a change that was refused got through in an earlier attempt; where nobody can tell, it counts so."""
+        try:
+            state = await self.genesys.queue(wanted.queue_id)
+        except RefusedError:
+            return True
+        return among(state.service_level_seconds.get(wanted.media_type), [wanted.service_level_seconds])
 
     def _needed(self, decision: Decision) -> frozenset[str]:
         """Whom another medium of the queue still needs."""
         latest = self.decisions.get(decision.subject)
         others = (s for medium, s in (latest.standing if latest else {}).items() if medium != decision.media_type)
-        return frozenset(user for standing in others for user in standing.target.get("memberIds", ()))
+        return frozenset(user for standing in others for user in standing.target.get(JOINED, ()))
 
-    def _obstacle(self, decision: Decision) -> str:
-        """What has happened since the decision; a state is written only while it is the latest word."""
-        medium = decision.media_type or ""
+    def _overtaken(self, decision: Decision, medium: str) -> str:
+        """A state is written only while it is the latest word."""
         latest = self.decisions.get(decision.subject)
         stands = latest.standing.get(medium) if latest else None
-        if decision.action == "adjust":
-            brake = self.freezes.get(decision.subject)
-            if brake is not None and brake.frozen_by:
-                return f"the queue was frozen by {brake.frozen_by}"
-            if latest is not None and (stands is None or stands.step != decision.step):
-                return "a later decision has overtaken this one"
-        elif stands is not None:
-            return "the queue was adjusted again by a later decision"
+        if decision.action == "restore":
+            return "" if stands is None else "the queue was adjusted again by a later decision"
+        is_latest = stands is not None and stands.decision_id == decision.id
+        return "" if is_latest else "a later decision has overtaken this one"
+
+    def _obstacle(self, decision: Decision, medium: str) -> str:
+        """What people or the settings have said since."""
+        brake = self.freezes.get(decision.subject) or Brakes()
+        if decision.action == "restore":
+            return f"the queue was frozen by {by}" if (by := brake.leaves_as_it_is) else ""
+        if brake.frozen_by:
+            return f"the queue was frozen by {brake.frozen_by}"
+        if self.mode is not Mode.ACT:
+            return f"the loop no longer acts (LOOP_MODE={self.mode})"
+        queue = self.queues.get(decision.subject)
+        if queue is not None and not self.selection.covers(queue, medium):
+            return "LOOP_QUEUES no longer names the queue"
         return ""
 
-    def _conflict(self, decision: Decision, conflict: ConflictError) -> list[Publishable]:
+    def _kept(self, decision: Decision, before: Ours, after: Ours) -> Sequence[Publishable]:
+        """What of the loop is there now, where that is no longer what the log says."""
+        return [] if before == after else [after.written(decision, "/kept")]
+
+    def _done(
+        self,
+        decision: Decision,
+        states: Sequence[QueueState],
+        started: datetime,
+        *,
+        joined: frozenset[str] = frozenset(),
+        left: frozenset[str] = frozenset(),
+    ) -> Sequence[Publishable]:
+        milliseconds = (self.now() - started).total_seconds() * 1000
+        moved = {"joined": joined, "left": left}
+        done = outcome(decision, "done", *states, latency_ms=milliseconds, moved=moved)
+        return [done, look_again(decision, self.genesys.now())]
+
+    def _refused(
+        self, decision: Decision, refusal: RefusedError, states: Sequence[QueueState]
+    ) -> Sequence[Publishable]:
+        """What Genesys did take before it refused is in the outcome."""
+        error = f"{refusal} ({refusal.remedy})" if refusal.remedy else str(refusal)
+        part = " the members, though the target is set" if states else ""
+        reason = f"Genesys refused to {decision.action}{part}: {error}"
+        looks = [look_again(decision, self.genesys.now())] if states else []
+        return [outcome(decision, "refused", *states, error=error), met(REFUSED, decision, reason), *looks]
+
+    def _conflict(self, decision: Decision, conflict: ConflictError) -> Sequence[Publishable]:
         """A person was here: leave the queue alone, and let the loop know that it stands back."""
         found = conflict.found if isinstance(conflict.found, QueueState) else None
         who = f" by {found.modified_by}" if found and found.modified_by else ""
         reason = f"the queue was changed{who}: {conflict}"
-        stand_back = FreezeRequested(
-            id=f"{decision.id}/stand-back",
-            time=decision.time,
-            subject=decision.subject,
-            source=decision.source,
-            cause=decision.cause,
-            trace=decision.trace,
-            kind=STAND_BACK,
-            queue_id=decision.queue_id,
-            reason=reason,
-            by="loop",
-        )
-        outcome = _outcome(decision, "conflict", found, found, error=reason)
-        return [outcome, stand_back, _look_again(decision, self.genesys.now())]
-
-
-def change(decision: Decision, leaving: Collection[str]) -> QueueChange:
-    """The state to write: an adjustment brings the pool in, a restore takes out who came with us."""
-    target, baseline, expected = decision.target, decision.baseline, decision.expected
-    known = {float(values["serviceLevelSeconds"]) for values in (expected, baseline) if "serviceLevelSeconds" in values}
-    return QueueChange(
-        queue_id=decision.queue_id,
-        media_type=decision.media_type or "",
-        service_level_seconds=float(target["serviceLevelSeconds"]),
-        expected_seconds=tuple(sorted(known)),
-        join=tuple(target.get("memberIds", ())),
-        leave=tuple(sorted(leaving)),
-        tightened=decision.action == "adjust",
-        rules=tuple(baseline["routingRules"]) if decision.action == "restore" and "routingRules" in baseline else None,
-    )
-
-
-def _pool(decision: Decision, joined: Collection[str], part: str = "") -> PoolUpdated:
-    return PoolUpdated(
-        id=f"{decision.id}{part}",
-        time=decision.time,
-        subject=decision.subject,
-        source=decision.source,
-        cause=decision.cause,
-        trace=decision.trace,
-        queue_id=decision.queue_id,
-        joined=tuple(sorted(joined)),
-    )
-
-
-def _shown(decision: Decision, state: QueueState | None) -> dict[str, Any]:
-    if state is None:
-        return {}
-    return {
-        "name": state.name,
-        "serviceLevelSeconds": state.service_level_seconds.get(decision.media_type or ""),
-        "version": state.version,
-        "modifiedBy": state.modified_by,
-    }
-
-
-def _outcome(
-    decision: Decision,
-    status: str,
-    before: QueueState | None = None,
-    after: QueueState | None = None,
-    *,
-    error: str | None = None,
-    latency_ms: float = 0,
-    moved: Mapping[str, list[str]] | None = None,
-) -> Outcome:
-    return Outcome(
-        id=decision.id,
-        time=decision.time,
-        subject=decision.subject,
-        source=decision.source,
-        cause=decision.cause,
-        trace=decision.trace,
-        received_at=decision.received_at,
-        decision_id=decision.id,
-        kind=f"queue-{decision.action}",
-        status=status,
-        before=_shown(decision, before),
-        after=_shown(decision, after),
-        latency_ms=round(latency_ms, 1),
-        error=error,
-        audit={
-            "rule": decision.rule,
-            "reason": decision.reason,
-            "step": decision.step,
-            **(moved or {"joined": [], "left": []}),
-        },
-    )
-
-
-def _look_again(decision: Decision, now: datetime) -> Lookup:
-    return Lookup(
-        id=f"{decision.id}/look",
-        time=now,
-        subject=decision.subject,
-        source=decision.source,
-        cause=decision.cause,
-        trace=decision.trace,
-        what="queue",
-        why=f"after {decision.action}",
-        since=now,
-    )
+        stand_back = met(STAND_BACK, decision, reason)
+        return [
+            outcome(decision, "conflict", found, found, error=reason),
+            stand_back,
+            look_again(decision, self.genesys.now()),
+        ]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from handlers.events import Decision, Outcome, QueueUpdated
+from handlers.events import Decision, QueueUpdated
 from handlers.policy import Rule
-from processor.event import Event, Publishable, instant
+from processor.event import Event, Publishable
 from processor.table import Table
 
-TOLD_OUTCOMES = ("refused", "failed", "unknown")
-"""A conflict is told by the stand-back that follows it."""
+PEOPLE_DECIDE = "a person decides"
 
 
 class People(Protocol):
@@ -33,50 +32,36 @@ class Make(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """Both handlers of the far side "people". `queues` gives the names."""
+    """The far side "people": every decision is news to a supervisor. `queues` gives the names.
+
+    What became of a decision is told only where it was not done, and then by the decision that follows.
+    """
 
     people: People
     make: Make
     queues: Table[QueueUpdated, Any]
     rule: Rule
 
-    async def decided(self, decision: Decision) -> Iterable[Publishable] | None:
-        """Every decision is news to a supervisor: breach, change, way back, stand-back, freeze."""
+    async def __call__(self, decision: Decision) -> Iterable[Publishable] | None:
+        """Breach, change, way back, stand-back, freeze, and what the loop cannot do."""
         data = decision.model_dump(mode="json", by_alias=True, exclude={"memory", *_meta(decision)})
         await self.people.push(self.make(decision, data | self._words(decision)))
         return None
 
-    async def came_of_it(self, outcome: Outcome) -> Iterable[Publishable] | None:
-        """An adjustment that Genesys did not take leaves the queue undefended: people must know."""
-        if outcome.status not in TOLD_OUTCOMES or not outcome.kind.startswith("queue-"):
-            return None
-        name = self._name(outcome.subject)
-        words = {
-            "headline": f"{name}: {outcome.kind.removeprefix('queue-')} {outcome.status}: {outcome.error}",
-            "queueName": name,
-            "done": "nothing was changed",
-            "next": "look at the queue in Genesys; the loop decides again with the next volume",
-        }
-        data = outcome.model_dump(mode="json", by_alias=True, exclude=_meta(outcome))
-        await self.people.push(self.make(outcome, data | words))
-        return None
-
-    def _name(self, subject: str) -> str:
-        known = self.queues.get(subject)
-        return str(known.queue.name) if known and known.queue.name else subject.partition("/")[2]
-
     def _words(self, decision: Decision) -> dict[str, Any]:
-        name, medium = self._name(decision.subject), decision.media_type or "all media"
+        known = self.queues.get(decision.subject)
+        name = str(known.queue.name) if known and known.queue.name else decision.queue_id
+        medium = f" ({decision.media_type})" if decision.media_type else ""
         return {
-            "headline": f"{name} ({medium}): {_headline(decision)}",
+            "headline": f"{name}{medium}: {headline(decision)}",
             "queueName": name,
             "threshold": {
                 "offeredAbove": self.rule.offered_above,
                 "serviceLevelBelow": self.rule.service_level_below,
                 "serviceLevelTargetSeconds": decision.baseline.get("serviceLevelSeconds"),
             },
-            "done": _done(decision),
-            "next": _next(decision, self.rule),
+            "done": done(decision),
+            "next": following(decision, self.rule),
         }
 
 
@@ -84,9 +69,9 @@ def _meta(event: Event) -> set[str]:
     return set(Event.model_fields) & set(type(event).model_fields)
 
 
-def _headline(decision: Decision) -> str:
-    seen = decision.seen
-    numbers = ""
+def headline(decision: Decision) -> str:
+    """What happened and why, with the numbers that were seen."""
+    seen, numbers = decision.seen, ""
     if "offered" in seen and seen.get("serviceLevel") is not None:
         numbers = f" ({seen['offered']} offered in the hour, service level {float(seen['serviceLevel']):.1%})"
     word = {
@@ -100,35 +85,79 @@ def _headline(decision: Decision) -> str:
     return f"{word}: {decision.reason}{numbers}"
 
 
-def _done(decision: Decision) -> str:
-    target = decision.target.get("serviceLevelSeconds")
+def done(decision: Decision) -> str:
+    """What the loop changes by this decision."""
+    target, members = decision.target.get("serviceLevelSeconds"), len(decision.target.get("memberIds", ()))
+    was = decision.expected.get("serviceLevelSeconds")
     if decision.action == "adjust":
-        members = len(decision.target.get("memberIds", ()))
-        joined = f", {members} members of the backup pool joined" if members else ""
-        return (
-            f"target {decision.expected.get('serviceLevelSeconds'):g} s to {target:g} s (step {decision.step}){joined}"
-        )
+        stays = "stays in" if decision.step > 1 else "joins"
+        pool = f", the backup pool of {members} {stays}" if members else ""
+        return f"{_target(was, target)} (step {decision.step}){pool}"
     if decision.action == "restore":
-        members = len(decision.expected.get("memberIds", ()))
-        left = f", {members} members of the backup pool taken out again" if members else ""
-        return f"target back to {target:g} s{left}"
+        return f"{_target(was, target)}{_leaving(decision)}"
     return "nothing was changed"
 
 
-def _next(decision: Decision, rule: Rule) -> str:
-    minutes = rule.cooldown.total_seconds() / 60
-    then = "; then members whom it had joined are taken out" if decision.expected.get("memberIds") else ""
-    until = "until its volume has recovered or somebody resumes it"
-    return {
-        "adjust": f"another step after {minutes:g} minutes if the breach lasts; the baseline goes back after recovery",
+def _target(was: float | None, target: float | None) -> str:
+    if was is None or target is None or was == target:
+        return "the target stays" if target is None else f"the target stays at {target:g} s"
+    return f"target from {was:g} s to {target:g} s"
+
+
+def _leaving(decision: Decision) -> str:
+    members = len(decision.expected.get("memberIds", ()))
+    if not members:
+        return ""
+    if decision.standing:
+        return ", the backup pool stays in for the other media"
+    return f", {members} members of the backup pool leave whom the loop had joined"
+
+
+def following(decision: Decision, rule: Rule) -> str:
+    """What happens next, and what a person may do about it."""
+    say: Mapping[str, Callable[[Decision, Rule], str]] = {
+        "adjust": _after_adjusting,
+        "stand-back": _after_standing_back,
+        "suggest": _after_a_word,
+    }
+    plain = {
         "restore": "nothing: the queue is as it was",
-        "stand-back": f"the loop leaves this queue alone {until}{then}",
-        "suggest": "a person decides",
         "frozen": "the loop leaves this queue alone until somebody resumes it",
         "resumed": "the loop minds this queue again",
-    }.get(decision.action, "")
+    }
+    told = say.get(decision.action)
+    return told(decision, rule) if told else plain.get(decision.action, "")
 
 
-def summary(decision: Decision) -> str:
-    """One line for a terminal or a page."""
-    return f"{instant(decision.time)} {decision.queue_id} {_headline(decision)}"
+def _after_adjusting(_: Decision, rule: Rule) -> str:
+    minutes = rule.cooldown.total_seconds() / 60
+    return f"another step after {minutes:g} minutes if the breach lasts; the baseline goes back after recovery"
+
+
+def _after_standing_back(decision: Decision, _: Rule) -> str:
+    then = "; then members whom it had joined are taken out" if decision.expected.get("memberIds") else ""
+    return f"the loop leaves this queue alone until its volume has recovered or somebody resumes it{then}"
+
+
+def _after_a_word(decision: Decision, rule: Rule) -> str:
+    minutes = rule.remind_after.total_seconds() / 60
+    at_once = f"`genesys-processor queues resume {decision.queue_id} --restore` gives it back at once"
+    back = (
+        f"the target of {decision.baseline.get('serviceLevelSeconds', 0):g} s goes back when the volume has recovered"
+    )
+    retry = f"mend what was refused; the loop tries again after {minutes:g} minutes, or once the queue is resumed"
+    if decision.standing.get(decision.media_type or ""):
+        return {
+            "floor": f"{PEOPLE_DECIDE}: the loop can do no more; {back}",
+            "cap": f"{PEOPLE_DECIDE}: the loop goes on when an hour has passed since its first change; {back}",
+            "silence": f"{PEOPLE_DECIDE}: without volume nobody sees a recovery; {at_once}",
+            "giving-back": f"{back}; {at_once}",
+            "refused": f"{retry}; the queue is adjusted until then",
+            "not-done": f"{back}; {at_once}",
+            "gone": "nothing",
+        }.get(decision.about, PEOPLE_DECIDE)
+    return {
+        "observe": f"{PEOPLE_DECIDE}: with LOOP_MODE=act the loop would do this",
+        "refused": retry,
+        "not-done": "nothing: the queue is as it was",
+    }.get(decision.about, PEOPLE_DECIDE)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from handlers.brake import Brakes, answer
-from handlers.decide import KnownQueue, Memory, Move, Situation, decide, due, restoring
-from handlers.events import Decision, FreezeRequested, Lookup, PoolUpdated, QueueUpdated, Standing, VolumeUpdated
-from handlers.policy import Mode, Rule, Selection, Verdict, Window, hours, judge
+from handlers.brake import Asked, Brakes, answer
+from handlers.decide import decide
+from handlers.events import Decision, FreezeRequested, Lookup, PoolUpdated, QueueUpdated, VolumeUpdated
+from handlers.give_back import adrift
+from handlers.policy import Hours, Mode, Rule, Selection, Verdict, Window, hours, judge
+from handlers.silence import Quiet
+from handlers.situation import KnownQueue, Memory, Move, Situation
 from processor.event import Event, Publishable, instant
 from processor.table import Table
 
@@ -19,7 +22,8 @@ from processor.table import Table
 class Feedback:
     """The loop's mind. `pools`: by queue id or `name:` pattern, who joins while the queue is adjusted.
 
-    `held`: by queue, whom the adjuster has joined and not yet taken out.
+    `held`: by queue, what of ours the adjuster has put into Genesys. `reaches`: whether there is an
+    adjuster at all; without one nothing is decided about what stands. `since`: when this process began to listen.
     """
 
     windows: Table[VolumeUpdated, Window]
@@ -31,38 +35,62 @@ class Feedback:
     rule: Rule = field(default_factory=Rule)
     selection: Selection = field(default_factory=Selection)
     pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reaches: bool = True
+    since: datetime | None = None
 
     async def __call__(self, event: VolumeUpdated) -> Iterable[Publishable] | None:
         """Judge the queue by all that is known of it now; a repeated or late record decides nothing new."""
         last = self.decisions.get(event.subject)
+        ours = self._is_ours(event.subject, last)
+        if Memory.of(last).frozen or (self.mode is Mode.OFF and not ours):
+            return None
         known = hours((self.windows.get(event.subject) or {}).get(event.media_type, ()))
-        if self.mode is Mode.OFF or Memory.of(last).frozen or not known:
+        if not known:
             return None
         queue = self.queues.get(event.subject)
         if queue is None:
-            return self._look_first(event, known[-1].offered)
-        if queue.queue.deleted or not self.selection.covers(queue.queue, event.media_type):
+            return self._look_first(event, known.newest.offered)
+        mode = self._mode(queue.queue, event.media_type)
+        if queue.queue.deleted or (mode is Mode.OFF and not ours) or (ours and not self.reaches):
             return None
-        at = max(event.time, last.time) if last else event.time
-        situation = Situation(
-            mode=self.mode,
+        return self._consider(event, last, self._situation(event, last, queue, mode, known))
+
+    def _mode(self, queue: QueueUpdated, medium: str) -> Mode:
+        """How far the loop goes here; what it may no longer touch it only gives back."""
+        return self.mode if self.selection.covers(queue, medium) else Mode.OFF
+
+    def _is_ours(self, subject: str, last: Decision | None) -> bool:
+        """Whether something on this queue is of our doing."""
+        held = self.held.get(subject)
+        return bool((last and last.standing) or (held and (held.joined or held.standing)))
+
+    def _situation(
+        self, event: VolumeUpdated, last: Decision | None, queue: KnownQueue, mode: Mode, known: Hours
+    ) -> Situation:
+        held, at = self.held.get(event.subject), max(event.time, last.time) if last else event.time
+        left_in = self._left_in(event.subject, last, at)
+        return Situation(
+            mode=mode,
             rule=self.rule,
             known=queue,
             media_type=event.media_type,
             pool=self._pool(queue.queue),
-            left_in=self._left_in(event.subject, last, at) if self._is_calm(queue.queue, last) else (),
+            joined=held.joined if held else (),
+            left_in=left_in if left_in and self._is_calm(queue.queue, last) else (),
             hours=known,
             standing=last.standing.get(event.media_type) if last else None,
+            carried=held.standing.get(event.media_type) if held else None,
             memory=Memory.of(last),
             at=at,
         )
-        return self._consider(event, last, situation)
 
     def _consider(self, event: VolumeUpdated, last: Decision | None, situation: Situation) -> list[Publishable]:
+        if found := adrift(situation):
+            return [self._decision(event, event.media_type, found, last, situation)]
         if not situation.settled:
             return self._look(event, "the queue was restored; is the baseline there?")
         if situation.baseline_seconds <= 0:
-            return self._look_first(event, situation.hours[-1].offered)
+            return self._look_first(event, situation.hours.newest.offered)
         move = decide(situation)
         return [self._decision(event, event.media_type, move, last, situation)] if move else []
 
@@ -78,9 +106,9 @@ class Feedback:
     def _left_in(self, subject: str, last: Decision | None, at: datetime) -> tuple[str, ...]:
         """Members whom we joined and who are still in though we stand for nothing: we have stood back since."""
         held = self.held.get(subject)
-        if held is None or last is None or last.standing or self.mode is not Mode.ACT:
+        if held is None or held.standing or last is None or last.standing or not self.reaches:
             return ()
-        return () if restoring(Memory.of(last), at, self.rule) else held.joined
+        return () if Memory.of(last).restoring(at, self.rule) else held.joined
 
     def _is_calm(self, queue: QueueUpdated, last: Decision | None) -> bool:
         """Every medium of the queue has recovered, and none is left to a person: members serve them all."""
@@ -89,7 +117,7 @@ class Feedback:
         for medium, records in (self.windows.get(queue.subject) or {}).items():
             known, level = hours(records), queue.media_types.get(medium)
             target = level.service_level_seconds if level else None
-            if known and target and judge(self.rule, known[-1], target, adjusted=False) is not Verdict.RECOVERED:
+            if known and target and judge(self.rule, known.newest, target, adjusted=False) is not Verdict.RECOVERED:
                 return False
         return True
 
@@ -127,10 +155,8 @@ class Feedback:
         if media_type is not None:
             standing.pop(media_type, None)
             if move.stands:
-                kept = last.standing.get(media_type) if last and move.action != "adjust" else None
-                standing[media_type] = kept or Standing(
-                    step=move.step, baseline=move.baseline, target=move.target, since=at, decision_id=cause.id
-                )
+                new = {} if move.stands.decision_id else {"decision_id": cause.id, "since": at}
+                standing[media_type] = move.stands.model_copy(update=new)
         return Decision(
             id=cause.id,
             time=at,
@@ -142,10 +168,11 @@ class Feedback:
             queue_id=cause.subject.partition("/")[2],
             media_type=media_type,
             action=move.action,
+            about=move.about,
             rule=self.rule.name,
             reason=move.reason,
             step=move.step,
-            seen=_written(situation.hours[-1].seen()) if situation else {},
+            seen=_written(situation.hours.newest.seen()) if situation else {},
             baseline=move.baseline,
             target=move.target,
             expected=move.expected,
@@ -155,18 +182,25 @@ class Feedback:
 
     def tick(self, partition: int, now: datetime) -> Iterable[Publishable]:
         """Once a second for each partition held: freezes and resumes, and queues that fell silent."""
+        latest = dict(self.decisions.items(partition))
         for subject, brake in self.freezes.items(partition):
-            last = self.decisions.get(subject)
-            for request in brake.unminded(Memory.of(last)):
-                clock = self._clock(request)
-                there, left_in = self.queues.get(subject), self._left_in(subject, last, clock)
-                for decision_id, medium, move in answer(request, last, clock, there, left_in):
-                    theirs = {"id": decision_id, "time": clock, "cause": request.cause or request.id}
-                    cause = request.model_copy(update=theirs)
-                    last = self._decision(cause, medium, move, last)
-                    yield last
-        for _, last in self.decisions.items(partition):
-            yield from self._silence(last, now)
+            for request in brake.unminded(Memory.of(latest.get(subject))):
+                for decision in self._answered(request, brake, latest.get(subject)):
+                    latest[subject] = decision
+                    yield decision
+        for last in latest.values():
+            if self._is_ours(last.subject, last):
+                yield from self._silence(last, now)
+
+    def _answered(self, request: FreezeRequested, brake: Brakes, last: Decision | None) -> Iterable[Decision]:
+        clock = self._clock(request)
+        memory = brake.minding(Memory.of(last), request)
+        left_in = self._left_in(request.subject, last, clock)
+        there, held = self.queues.get(request.subject), self.held.get(request.subject)
+        for decision_id, medium, move in answer(Asked(request, last, memory, clock, there, held, left_in)):
+            theirs = {"id": decision_id, "time": clock, "cause": request.cause or request.id}
+            last = self._decision(request.model_copy(update=theirs), medium, move, last)
+            yield last
 
     def _clock(self, request: FreezeRequested) -> datetime:
         """When it was asked, on the events' clock as far as this queue's newest volume shows it."""
@@ -174,29 +208,23 @@ class Feedback:
         return max((r.time for records in window.values() for r in records), default=request.time)
 
     def _silence(self, last: Decision, now: datetime) -> Iterable[Decision]:
-        """An adjusted queue of which we hear nothing: nobody would take the change back, so people are told."""
-        memory = Memory.of(last)
-        if not last.standing or memory.frozen:
-            return
-        window = self.windows.get(last.subject) or {}
-        for medium, standing in last.standing.items():
-            heard = max(
-                (r.received_at or r.time for r in window.get(medium, ())), default=last.received_at or last.time
-            )
-            about = f"{medium}:silence"
-            if now - heard < self.rule.silence or not due(memory, about, now, self.rule.remind_after):
-                continue
-            memory = replace(memory, told={**memory.told, about: instant(now)})
-            move = Move(
-                "suggest",
-                f"no volume since {instant(heard)} while the queue is adjusted",
-                memory,
-                step=standing.step,
-                baseline=standing.baseline,
-                stands=True,
-            )
-            cause = last.model_copy(update={"id": f"{last.id}/silence/{medium}/{instant(now)}", "time": now})
-            yield self._decision(cause, medium, move, last)
+        known, held = self.queues.get(last.subject), self.held.get(last.subject)
+        media = {*last.standing, *(known.queue.media_types if known else ())}
+        quiet = Quiet(
+            last=last,
+            rule=self.rule,
+            window=self.windows.get(last.subject) or {},
+            known=known,
+            since=self.since,
+            acts_on=[one for one in sorted(media) if known and self._mode(known.queue, one) is Mode.ACT],
+            joined=dict.fromkeys(held.standing, held.joined) if held else {},
+            left_in=self._left_in(last.subject, last, now),
+            reaches=self.reaches,
+        )
+        for decision_id, medium, move in quiet.moves(now):
+            cause = last.model_copy(update={"id": decision_id, "time": now})
+            last = self._decision(cause, medium, move, last)
+            yield last
 
 
 def _written(seen: Mapping[str, object]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,8 @@ from handlers.events import QueueUpdated, VolumeUpdated
 HOUR = timedelta(hours=1)
 SPANS_AN_HOUR = timedelta(minutes=59)
 REMEMBERED = timedelta(hours=3)
+FRESH = timedelta(minutes=15)
+"""An hour that ended longer ago than this, by the newest word of its medium, says nothing of the present."""
 
 
 class Mode(StrEnum):
@@ -125,27 +127,63 @@ def judge(rule: Rule, hour: Hour, baseline_seconds: float, *, adjusted: bool) ->
     return Verdict.RECOVERED if hour.service_level >= rule.recover_at else Verdict.BETWEEN
 
 
-def hours(records: Iterable[VolumeUpdated]) -> list[Hour]:
-    """Every hour that these records of one queue and medium cover without a gap, the newest last.
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The hours that the records of one queue and medium cover; each is worked out when it is asked for.
 
-    A record that spans an hour speaks for itself; shorter ones of one origin are added up when
-    they adjoin. What lacks a number that is needed covers nothing: missing volume is no breach.
+    `runs`: the records of each hour, the newest last. False when there is none.
+    """
+
+    runs: Sequence[Sequence[VolumeUpdated]] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything is covered."""
+        return bool(self.runs)
+
+    @property
+    def newest(self) -> Hour:
+        """The one that decides."""
+        return _sum(self.runs[-1])
+
+    def back_to(self, moment: datetime) -> Iterator[Hour]:
+        """The newest first: every hour that ended later, and the one before those."""
+        for run in reversed(self.runs):
+            yield (hour := _sum(run))
+            if hour.end <= moment:
+                return
+
+
+def hours(records: Iterable[VolumeUpdated]) -> Hours:
+    """Every hour that these records of one queue and medium cover without a gap; none when they are old.
+
+    A record that spans an hour speaks for itself; shorter ones of one origin are added up when they
+    adjoin, and only where no whole hour is fresh. What lacks a number that is needed, or was told before
+    its interval was over, covers nothing: missing or partial volume is neither breach nor recovery.
     Where nothing was offered no service level is needed: nobody waited.
     """
-    complete = [record for record in records if record.service_level is not None or record.offered == 0]
-    complete = [record for record in complete if record.offered is not None]
+    told = list(records)
+    present = max((record.time for record in told), default=None)
+    complete = [record for record in told if _is_complete(record)]
     whole = [record for record in complete if _span(record) >= SPANS_AN_HOUR]
-    found = [hour for record in whole if (hour := _sum([record]))]
-    if not found:
-        found = [hour for run in _runs(complete) if (hour := _sum(run))]
-    return sorted(found, key=lambda hour: hour.end)
+    shorter = [record for record in complete if _span(record) < SPANS_AN_HOUR]
+    for runs in ([[record] for record in whole], _runs(shorter)):
+        found = sorted(runs, key=lambda run: run[-1].interval.end)
+        if found and present and found[-1][-1].interval.end >= present - FRESH:
+            return Hours(found)
+    return Hours()
+
+
+def _is_complete(record: VolumeUpdated) -> bool:
+    is_over = record.final or record.time >= record.interval.end - (HOUR - SPANS_AN_HOUR)
+    return is_over and record.offered is not None and (record.service_level is not None or record.offered == 0)
 
 
 def _span(record: VolumeUpdated) -> timedelta:
     return record.interval.end - record.interval.start
 
 
-def _runs(records: Sequence[VolumeUpdated]) -> Iterable[list[VolumeUpdated]]:
+def _runs(records: Sequence[VolumeUpdated]) -> Iterator[list[VolumeUpdated]]:
+    """Shorter records that together span an hour, measured against one target."""
     for origin in sorted({record.origin for record in records}):
         parts = sorted((r for r in records if r.origin == origin), key=lambda r: r.interval.start)
         for last in range(len(parts)):
@@ -156,18 +194,20 @@ def _runs(records: Sequence[VolumeUpdated]) -> Iterable[list[VolumeUpdated]]:
                 if part.interval.end != run[0].interval.start:
                     break
                 run.insert(0, part)
-            if parts[last].interval.end - run[0].interval.start >= SPANS_AN_HOUR:
+            if parts[last].interval.end - run[0].interval.start >= SPANS_AN_HOUR and len(_targets(run)) == 1:
                 yield run
 
 
-def _sum(run: Sequence[VolumeUpdated]) -> Hour | None:
-    targets = {record.service_level_target_seconds for record in run if record.offered} or {
+def _targets(run: Sequence[VolumeUpdated]) -> set[float | None]:
+    """What was measured against, where anything was."""
+    return {record.service_level_target_seconds for record in run if record.offered} or {
         record.service_level_target_seconds for record in run
     }
+
+
+def _sum(run: Sequence[VolumeUpdated]) -> Hour:
     weights = [record.answered or 0 for record in run]
     levels = [1.0 if record.service_level is None else record.service_level for record in run]
-    if len(targets) > 1:
-        return None
     total = sum(weights)
     level = sum(w * s for w, s in zip(weights, levels, strict=True)) / total if total else min(levels)
     waits = [record.average_wait_seconds for record in run]
@@ -176,7 +216,7 @@ def _sum(run: Sequence[VolumeUpdated]) -> Hour | None:
         end=run[-1].interval.end,
         offered=sum(record.offered or 0 for record in run),
         service_level=level,
-        target_seconds=targets.pop(),
+        target_seconds=next(iter(_targets(run))),
         average_wait_seconds=waits[0] if len(run) == 1 else None,
     )
 

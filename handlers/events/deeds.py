@@ -42,6 +42,7 @@ class Standing(Shape):
     """What we have changed on one medium of a queue and not yet taken back.
 
     `baseline` is what a person had set, `target` what we put there: `{serviceLevelSeconds, memberIds}`.
+    `through`: the targets of the steps before, in seconds; while a step is on its way one of them is there.
     """
 
     step: int
@@ -49,6 +50,7 @@ class Standing(Shape):
     target: Mapping[str, Any]
     since: Instant
     decision_id: str
+    through: tuple[float, ...] = ()
 
 
 class Decision(Event):
@@ -61,6 +63,8 @@ class Decision(Event):
     queue_id: str
     media_type: str | None = None
     action: str
+    about: str = ""
+    """What a `suggest` is about: floor, cap, observe, silence, refused, not-done, giving-back or gone."""
     rule: str = ""
     reason: str = ""
     step: int = 0
@@ -152,13 +156,17 @@ class ExportCursor(Event):
 
 
 class PoolUpdated(Event):
-    """Whom the loop has joined to a queue and not yet taken out; who was in by himself is not among them."""
+    """What of the loop is in Genesys, written before it is put there; who was in by himself is not among `joined`.
+
+    `standing`: by medium, the standing that was carried out and whose baseline is not back yet.
+    """
 
     type: ClassVar[str] = "genesys.pools.updated"
     topic: ClassVar[str] = "genesys.pools"
 
     queue_id: str
     joined: tuple[str, ...] = ()
+    standing: Mapping[str, Standing] = Field(default_factory=dict)
 
 
 class Begun(Event):
@@ -173,14 +181,18 @@ class Begun(Event):
 
 
 class FreezeRequested(Event):
-    """A person wants the loop to leave a queue alone (`freeze`), or to mind it again."""
+    """A person wants the loop to leave a queue alone (`freeze`), or to mind it again; or the adjuster could not act."""
 
     type: ClassVar[str] = "genesys.requests.queue"
     topic: ClassVar[str] = "genesys.requests"
 
     kind: str
-    """`queue-freeze` or `queue-resume`."""
+    """`queue-freeze` or `queue-resume`; of the adjuster `queue-stand-back`, `queue-refused` or `queue-not-done`."""
     queue_id: str
     reason: str = ""
     by: str = ""
     restore: bool = False
+    media_type: str | None = None
+    """Of the adjuster: what its decision was about."""
+    decision_id: str | None = None
+    """Of the adjuster: which decision that was."""

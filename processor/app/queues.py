@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from handlers.brake import Brakes, brakes
-from handlers.decide import Memory
 from handlers.events import Decision, FreezeRequested, PoolUpdated, QueueUpdated
+from handlers.situation import Memory
 from processor.event import instant
 from processor.eventlog import EventLog
 from processor.table import Table, last

@@ -21,7 +21,8 @@ def switched_off(settings: Settings) -> list[str]:
     if not settings.escalation_url:
         off.append("escalations to people (set ESCALATION_URL)")
     if settings.loop_mode == "off":
-        off.append("the feedback loop (LOOP_MODE=off)")
+        gives = "; what it had changed is given back when the queue has recovered" if settings.genesys_client_id else ""
+        off.append(f"the feedback loop (LOOP_MODE=off){gives}")
     elif settings.loop_mode == "observe":
-        off.append("changes to queues: the loop only observes (set LOOP_MODE=act and LOOP_QUEUES)")
+        off.append("new changes to queues: the loop only observes (set LOOP_MODE=act and LOOP_QUEUES)")
     return off

@@ -119,14 +119,18 @@ class Settings(BaseModel):
     """Standard Webhooks secret that signs the escalations."""
 
     loop_mode: Literal["off", "observe", "act"] = "observe"
-    """`observe` decides and tells; `act` also changes queues."""
+    """`observe` decides and tells; `act` also changes queues. Turned back to `observe` or `off` the loop changes
+    nothing new; what it had changed it gives back when the queue has recovered, as long as there are Genesys
+    credentials. `genesys-processor queues resume --all --restore` does so at once."""
     loop_queues: Texts = ()
     """What the loop may touch: queue ids, `name:` patterns, `division:` ids, which widen the choice, and `media:`
-    types, which narrow it. It neither changes nor tells of other queues. Needed to act."""
+    types, which narrow it. It neither changes nor tells of other queues; one that is no longer named is given back as
+    with `LOOP_MODE`. Needed to act."""
     loop_rule: LoopRule = LoopRule()
     """When the loop acts, and how far."""
     loop_pools: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    """By queue id (or `name:` pattern): the user ids that join the queue while it is adjusted."""
+    """By queue id (or `name:` pattern): the user ids that join the queue while it is adjusted. Whom the loop had joined
+    leaves with the recovery, named here still or not."""
     operating_hours: str = Field(
         default="08:00:00-20:59:59", pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?-([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
     )

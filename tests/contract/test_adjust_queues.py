@@ -10,12 +10,8 @@ import pytest
 
 from handlers.adjust_queues import AdjustQueues
 from handlers.brake import brakes
-from handlers.decide import know
-from handlers.escalate import Escalate
 from handlers.events import Decision, FreezeRequested, Lookup, Outcome, PoolUpdated, QueueUpdated, Standing
-from handlers.policy import Rule
 from processor.app.errands.backtesting import Blank
-from processor.clients.wfm import PushEvent
 from processor.event import Publishable
 from processor.table import Table, last
 from sandbox.genesys import routing
@@ -35,7 +31,7 @@ def _members_come_and_go_when_a_test_says_so(monkeypatch: pytest.MonkeyPatch) ->
 
 def decision(action: str, *, step: int = 1, **more: Any) -> Decision:
     adjusting = action == "adjust"
-    standing = Standing(step=step, baseline=BASELINE, target=TIGHT, since=NOON, decision_id="d-1")
+    standing = Standing(step=step, baseline=BASELINE, target=TIGHT, since=NOON, decision_id=f"d-adjust-{step}")
     return Decision(
         id=f"d-{action}-{step}",
         time=NOON,
@@ -52,10 +48,13 @@ def decision(action: str, *, step: int = 1, **more: Any) -> Decision:
     )
 
 
-async def adjuster(genesys: Any, latest: Decision | None = None, pool: PoolUpdated | None = None) -> AdjustQueues:
+async def adjuster(
+    genesys: Any, latest: Decision | None = None, pool: PoolUpdated | None = None, **may: Any
+) -> AdjustQueues:
     tables = Table(Decision, fold=last), Table(FreezeRequested, fold=brakes), Table(PoolUpdated, fold=last)
-    handler = AdjustQueues(genesys, *tables, lambda: NOON)
-    for table in tables:
+    queues = Table(QueueUpdated, fold=last)
+    handler = AdjustQueues(genesys, *tables, queues, lambda: NOON, **may)
+    for table in (*tables, queues):
         await table.load(Blank(), 0)
     if latest:
         handler.decisions.apply(latest)
@@ -88,19 +87,21 @@ async def test_a_step_and_its_way_back_and_a_repeat_of_each() -> None:
     adjust, restore = decision("adjust"), decision("restore")
     async with office() as there:
         world, settle = there.sandbox.world, there.sandbox.routing.settle
+        handler = await adjuster(there.genesys, adjust)
         for _ in range(2):
-            outputs = await carried_out(await adjuster(there.genesys, adjust), adjust)
+            outputs = await carried_out(handler, adjust)
             assert outcome_of(outputs).status == "done"
             assert looks(outputs)
             settle(EMAIL.id, dict.fromkeys(pool(), True), "test")
         assert (await there.genesys.queue(EMAIL.id)).service_level_seconds["email"] == 45
         assert all(world.members[EMAIL.id][user] for user in pool())
+        handler.decisions.apply(restore)
         for _ in range(2):
-            outputs = await carried_out(await adjuster(there.genesys, restore), restore)
+            outputs = await carried_out(handler, restore)
             assert outcome_of(outputs).status == "done"
             settle(EMAIL.id, dict.fromkeys(pool(), False), "test")
         assert (await there.genesys.queue(EMAIL.id)).service_level_seconds["email"] == 60
-        assert left(there) == sorted(pool()), "nothing says who was in before: then it is the whole pool"
+        assert left(there) == sorted(pool())
 
 
 async def adjusted(there: Office, adjust: Decision) -> tuple[AdjustQueues, list[Publishable]]:
@@ -222,30 +223,6 @@ async def test_a_frozen_queue_and_an_overtaken_decision_change_nothing() -> None
         assert not [call for call in there.sandbox.guard.seen if call.method in ("PUT", "PATCH")]
     assert {outcome.status for outcome in [*outcomes, late]} == {"refused"}
     assert "ana" in (outcomes[0].error or "")
-
-
-async def test_a_missing_permission_is_an_outcome_that_names_it_and_people_are_told() -> None:
-    adjust = decision("adjust", trace="the same")
-    told: list[PushEvent] = []
-
-    class People:
-        async def push(self, event: PushEvent) -> None:
-            told.append(event)
-
-    async with office() as there:
-        there.sandbox.guard.missing.add("routing:queue:edit")
-        outcome = outcome_of(await carried_out(await adjuster(there.genesys, adjust), adjust))
-    assert outcome.status == "refused"
-    assert "routing:queue:edit" in (outcome.error or "")
-    names: Table[QueueUpdated, Any] = Table(QueueUpdated, fold=know)
-    await names.load(Blank(), 0)
-    escalate = Escalate(People(), PushEvent.of, names, Rule())
-    await escalate.came_of_it(outcome)
-    await escalate.decided(adjust)
-    assert b"routing:queue:edit" in told[0].data
-    assert b"60 s to 45 s (step 1), 18 members of the backup pool joined" in told[1].data
-    assert b"memory" not in told[1].data
-    assert [one.trace for one in told] == ["the same"] * 2
 
 
 @pytest.mark.parametrize("action", ["suggest", "stand-back", "frozen", "resumed"])

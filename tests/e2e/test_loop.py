@@ -147,3 +147,34 @@ async def test_observing_tells_and_changes_nothing(tmp_path):
         assert words["done"] == "nothing was changed"
         assert words["next"]
         assert sandbox.witness.shown()["changes"] == []
+
+
+@pytest.mark.parametrize("changed", [{"LOOP_MODE": "off"}, {"LOOP_QUEUES": "name:Voice*"}], ids=["off", "not named"])
+async def test_what_the_loop_had_changed_is_given_back_by_a_loop_that_no_longer_acts(tmp_path, changed):
+    async with centre(tmp_path) as (sandbox, product):
+        by_himself = pool()[0]
+        sandbox.routing.settle(EMAIL.id, {by_himself: True}, ADMIN)
+        await on_until(sandbox, product, "adjust")
+        await tightened(sandbox)
+        await product.at_rest()
+        before = len(await decisions(product))
+        await product.restart(**changed)
+        told = await on_until(sandbox, product, "suggest")
+        assert (told["about"], told["standing"]["email"]["baseline"]["serviceLevelSeconds"]) == ("giving-back", 60)
+        assert target(sandbox) < 60, "not in the midst of the breach"
+        await on_until(sandbox, product, "restore")
+
+        async def left():
+            return target(sandbox) == 60 and joined(sandbox) == {by_himself}
+
+        await eventually(left)
+        await product.at_rest()
+        made = (await decisions(product))[before:]
+        assert [one["action"] for one in made] == ["suggest", "restore"]
+        assert [one["kind"] for one in await changes(product)][-1] == "queue-restore"
+        (state,) = sandbox.wfm.books["escalations"].state.values()
+        assert "restored" in state["data"]["headline"]
+        assert "whom the loop had joined" in state["data"]["done"]
+        seen = sandbox.witness.shown()
+        assert {change["queueId"] for change in seen["changes"]} == {EMAIL.id}
+        assert (seen["adjustments"], seen["restores"]) == (len(await changes(product)) - 1, 1)

@@ -40,7 +40,7 @@ async def test_without_far_sides_events_are_still_normalised_and_judged() -> Non
 async def test_each_far_side_and_topic_is_a_group_of_its_own() -> None:
     gateway = {"gateway": {"url": "http://127.0.0.1:2", "topics": ["queues"]}}
     assert await names(EVERYTHING, destinations=gateway) == {
-        *("normalise", "look-up", "feedback", "adjust-queues", "escalate-decisions", "escalate-outcomes", "requests"),
+        *("normalise", "look-up", "feedback", "adjust-queues", "escalate-decisions", "requests"),
         *("sync-wfm-presence", "sync-wfm-campaigns", "sync-gateway-queues"),
         *("sync-calendar-schedules", "sync-calendar-shifts"),
     }
@@ -57,18 +57,27 @@ async def test_the_whole_product_runs_in_the_guides_dialect_too() -> None:
         ((Role.NORMALISE,), {"normalise"}),
         ((Role.LOOK_UP,), {"look-up"}),
         ((Role.REQUESTS,), {"requests"}),
-        ((Role.LOOP,), {"feedback", "adjust-queues", "escalate-decisions", "escalate-outcomes"}),
+        ((Role.LOOP,), {"feedback", "adjust-queues", "escalate-decisions"}),
     ],
 )
 async def test_a_role_is_its_groups(roles: Iterable[Role], found: set[str]) -> None:
     assert await names(EVERYTHING, *roles) == found
 
 
-async def test_observing_adjusts_nothing_and_off_decides_nothing() -> None:
-    observing = {**EVERYTHING, "PROCESSOR_LOOP_MODE": "observe"}
-    assert "adjust-queues" not in await names(observing)
-    assert "feedback" in await names(observing)
-    assert await names({**EVERYTHING, "PROCESSOR_LOOP_MODE": "off"}, Role.LOOP) == set()
+@pytest.mark.parametrize("mode", ["observe", "off"])
+async def test_what_was_changed_can_be_given_back_whatever_the_mode_as_long_as_genesys_is_there(mode: str) -> None:
+    changed = {**EVERYTHING, "PROCESSOR_LOOP_MODE": mode}
+    assert await names(changed, Role.LOOP) == {"feedback", "adjust-queues", "escalate-decisions"}
+    alone = {name: value for name, value in changed.items() if "GENESYS" not in name}
+    assert await names(alone, Role.LOOP) == ({"feedback", "escalate-decisions"} if mode == "observe" else set())
+
+
+async def test_without_genesys_the_loop_only_observes() -> None:
+    acting = {name: value for name, value in EVERYTHING.items() if "GENESYS" not in name}
+    settings = load(acting)
+    async with far_sides(settings, Metrics.build(), utc_now) as far:
+        (feedback, _) = groups((Role.LOOP,), policy(settings), far, utc_now)
+    assert feedback.routes[0].handler.mode == "observe"
 
 
 async def test_no_table_is_held_by_two_groups() -> None:
@@ -90,5 +99,4 @@ async def test_groups_that_call_the_same_far_side_know_together_when_it_is_back(
         "sync-calendar-schedules": "calendars",
         "sync-calendar-shifts": "calendars",
         "escalate-decisions": "people",
-        "escalate-outcomes": "people",
     }

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from handlers.brake import brakes
-from handlers.decide import know
 from handlers.events import (
     Decision,
     FreezeRequested,
@@ -18,6 +17,7 @@ from handlers.events import (
 )
 from handlers.feedback import Feedback
 from handlers.policy import Mode, Rule, Selection, remember
+from handlers.situation import know
 from processor.app.errands.backtesting import Blank
 from processor.app.errands.backtesting import hear as judged
 from processor.table import Table, last

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 
-from handlers.events import QueueUpdated
+from handlers.events import QueueUpdated, VolumeUpdated
 from handlers.policy import Hour, Rule, Selection, Verdict, hours, judge, remember
 from tests.unit.looptables import START, queue, volume
 
 
 def an_hour(offered: int, level: float, target: float | None = 60) -> Hour:
     return Hour(START, START + timedelta(hours=1), offered, level, target)
+
+
+def only(records: Iterable[VolumeUpdated]) -> Hour:
+    covered = hours(records)
+    assert len(covered.runs) == 1
+    return covered.newest
 
 
 @pytest.mark.parametrize(
@@ -34,15 +41,15 @@ def test_limits_are_strict_and_judged_against_the_baseline(
 
 
 def test_missing_numbers_cover_nothing() -> None:
-    assert hours([volume(60, offered=None), volume(61, level=None)]) == []
+    assert not hours([volume(60, offered=None), volume(61, level=None)])
 
 
 def test_shorter_records_are_added_up_only_without_a_gap() -> None:
     halves = [volume(30, 200, 0.5, span=30), volume(60, 400, 0.8, span=30)]
-    (hour,) = hours(halves)
+    hour = only(halves)
     assert (hour.offered, round(hour.service_level, 2)) == (600, 0.7)
-    assert hours([volume(30, 200, 0.5, span=30), volume(90, 400, 0.8, span=30)]) == []
-    assert hours(halves[1:]) == []
+    assert not hours([volume(30, 200, 0.5, span=30), volume(90, 400, 0.8, span=30)])
+    assert not hours(halves[1:])
 
 
 def test_the_window_keeps_the_newest_word_of_an_interval_and_forgets_what_is_old() -> None:
@@ -71,10 +78,27 @@ def test_the_selection_bounds_what_the_loop_may_touch(words: tuple[str, ...], co
 
 
 def test_an_hour_in_which_nothing_came_needs_no_service_level() -> None:
-    (hour,) = hours([volume(60, offered=0, level=None)])
+    hour = only([volume(60, offered=0, level=None)])
     assert (hour.offered, judge(Rule(), hour, 60, adjusted=True)) == (0, Verdict.RECOVERED)
 
 
 def test_a_silent_half_hour_counts_for_nothing_in_the_hours_level() -> None:
-    (hour,) = hours([volume(30, span=30), volume(60, offered=0, level=None, target=None, span=30)])
+    hour = only([volume(30, span=30), volume(60, offered=0, level=None, target=None, span=30)])
     assert (hour.offered, hour.service_level, hour.target_seconds) == (600, 0.7, 60)
+
+
+def test_an_hour_that_is_not_over_or_long_past_says_nothing() -> None:
+    whole, half = volume(60), volume(60, span=30)
+    filling = whole.model_copy(update={"time": START + timedelta(minutes=20)})
+    assert not hours([filling])
+    assert hours([filling.model_copy(update={"final": True})])
+    assert not hours([volume(30, span=30), half.model_copy(update={"time": START + timedelta(minutes=40)})])
+    waiting = volume(90, offered=None, level=None, span=0)  # something is heard, but nothing that counts
+    assert not hours([whole, waiting])
+    assert hours([whole, volume(70, offered=None, level=None, span=0)])
+
+
+def test_shorter_records_speak_where_whole_hours_have_ceased() -> None:
+    halves = [volume(minute, 300, 0.9, span=30) for minute in (60, 90)]
+    assert only([volume(45, 900, 0.1), *halves]).offered == 600
+    assert only([volume(85, 900, 0.1), *halves]).offered == 900

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from handlers.adjustments import met
 from handlers.events import Decision, PoolUpdated, QueueUpdated, ServiceLevel
 from handlers.feedback import Feedback
 from handlers.policy import Mode
@@ -95,10 +98,11 @@ async def test_a_release_that_failed_is_decided_again_but_not_at_once() -> None:
     assert actions(await hear(loop, volume(118, **CALM))) == ["restore"]
 
 
-async def test_a_loop_that_only_observes_takes_nobody_out() -> None:
-    loop, _ = await stood_back(Mode.OBSERVE)
-    calm = [volume(minute, **CALM) for minute in range(100, 130, 3)]
-    assert actions(await hear(loop, *calm)) == ["resumed"]
+@pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.OFF])
+async def test_a_loop_that_no_longer_acts_takes_out_whom_it_had_joined(mode: Mode) -> None:
+    loop, _ = await stood_back(mode)
+    calm = [volume(minute, **CALM) for minute in range(100, 112, 3)]
+    assert actions(await hear(loop, *calm)) == ["resumed", "restore"]
 
 
 async def test_a_freeze_with_restore_after_a_stand_back_takes_out_who_is_still_in() -> None:
@@ -127,19 +131,42 @@ async def test_our_own_change_on_its_way_is_nobody_elses() -> None:
 
 async def test_a_conflict_seen_by_the_adjuster_makes_the_loop_stand_back() -> None:
     loop = await feedback()
-    await hear(loop, queue(60), volume(60), freeze(1, "queue-stand-back"))
-    assert actions(tick(loop, START)) == ["stand-back"]
+    (adjust,) = await hear(loop, queue(60), volume(60))
+    await hear(loop, met("queue-stand-back", adjust, "it is another"))
+    (decision,) = tick(loop, START)
+    assert (decision.action, decision.media_type, decision.standing) == ("stand-back", "email", {})
     assert actions(await hear(loop, volume(90))) == []
 
 
+async def test_a_conflict_on_one_medium_leaves_what_stands_on_another() -> None:
+    loop = await feedback()
+    await hear(loop, both(60), volume(60))
+    (call,) = await hear(loop, of("call", 71, target=20))
+    assert set(call.standing) == {"email", "call"}
+    await hear(loop, met("queue-stand-back", call, "it is another"))
+    (decision,) = tick(loop, START)
+    assert set(decision.standing) == {"email"}
+
+
 async def test_a_freeze_and_a_conflict_at_the_same_moment_do_not_hide_each_other() -> None:
-    for order in ([freeze(1), freeze(2, "queue-stand-back")], [freeze(2, "queue-stand-back"), freeze(1)]):
+    for freeze_first in (True, False):
         loop = await feedback()
-        await hear(loop, queue(60), volume(60), *order)
+        (adjust,) = await hear(loop, queue(60), volume(60))
+        words = [freeze(1), met("queue-stand-back", adjust, "it is another")]
+        await hear(loop, *(words if freeze_first else reversed(words)))
         assert sorted(actions(tick(loop, START))) == ["frozen", "stand-back"]
         assert tick(loop, START) == []
         await hear(loop, freeze(3, "queue-resume"))
         assert actions(tick(loop, START)) == ["resumed"]
+
+
+async def test_a_conflict_that_a_later_adjustment_has_overtaken_is_no_news() -> None:
+    loop = await feedback()
+    (adjust,) = await hear(loop, queue(60), volume(60))
+    (later,) = await hear(loop, volume(71))
+    assert later.action == "adjust"
+    await hear(loop, met("queue-stand-back", adjust, "it is another"))
+    assert tick(loop, START) == []
 
 
 async def test_a_foreign_target_is_a_persons_whatever_the_clocks_say() -> None:

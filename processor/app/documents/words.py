@@ -18,7 +18,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "genesys.campaigns": "When an outbound campaign may dial.",
     "genesys.profiles": "Exported routing profile events.",
     "genesys.cursors": "Internal: how far an export of Genesys's events has been read.",
-    "genesys.pools": "Internal: whom the feedback loop has joined to a queue and not yet taken out.",
+    "genesys.pools": "Internal: what of the loop is in Genesys: whom it has joined, which baselines are not back yet.",
     "genesys.requests": "Changes that people or programs want.",
     "genesys.begun": "Internal: what stood before the request about a subject that is being carried out.",
     "genesys.decisions": "What the feedback loop decided about a queue; the last record is its whole state.",
