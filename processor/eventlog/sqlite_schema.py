@@ -101,17 +101,36 @@ def is_damage(error: Exception) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection for one thread at a time, in autocommit; makes no file. Raises sqlite3.Error."""
-    address = f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(
-        address, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True
-    )
+    """A connection for one thread at a time, in autocommit; makes no file.
+
+    Raises sqlite3.Error, and `FatalError` before it changes anything in another program's file.
+    """
+    connection = _open(path, "mode=rw")
     try:
+        _check_ours(connection, path)
         connection.executescript(PRAGMAS)
-    except sqlite3.Error:
+    except (sqlite3.Error, FatalError):
         connection.close()
         raise
     return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """The same to read only, also where nothing can be written. Raises sqlite3.Error, `FatalError` like `prepare`."""
+    settled = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+    connection = _open(path, "mode=ro&immutable=1" if settled else "mode=ro")
+    try:
+        _check_ours(connection, path)
+        _check_version(connection, path, len(STEPS))
+    except (sqlite3.Error, FatalError):
+        connection.close()
+        raise
+    return connection
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(address, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def free_space(path: Path) -> None:
@@ -164,20 +183,28 @@ def _connect_patiently(path: Path) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step]) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application != APPLICATION_ID and tables:
-        raise FatalError(f"{path} is a database of another program: name another file in PROCESSOR_LOG")
-    if version > len(steps):
-        raise FatalError(
-            f"event log {path} was written by a newer version (schema {version}, this one knows {len(steps)}): "
-            "run that version, or name another file in PROCESSOR_LOG"
-        )
+    version = _check_version(connection, path, len(steps))
     for step in steps[version:]:
         step(connection)
     if version < len(steps):
         connection.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and tables:
+        raise FatalError(f"{path} is a database of another program: name another file in PROCESSOR_LOG")
+
+
+def _check_version(connection: sqlite3.Connection, path: Path, known: int) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > known:
+        raise FatalError(
+            f"event log {path} was written by a newer version (schema {version}, this one knows {known}): "
+            "run that version, or name another file in PROCESSOR_LOG"
+        )
+    return int(version)
 
 
 def _check_partitions(connection: sqlite3.Connection, path: Path, partitions: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from processor.errors import FatalError
-from processor.eventlog.sqlite_schema import OFFSET_BITS, OFFSET_MASK, PARTITION_BITS, connect, reason
+from processor.eventlog.sqlite_schema import OFFSET_BITS, OFFSET_MASK, PARTITION_BITS, connect_to_read, reason
 
 DIGEST = "ce_datadigest"
 """The header with the hex SHA-256 of the value."""
@@ -34,10 +34,13 @@ class Verified:
 
 
 def verify(path: Path) -> Verified:
-    """Read all of it, also beside a running server. Raises `FatalError` when it is no log that can be opened."""
+    """Read all of it, also beside a running server, and change nothing.
+
+    Raises `FatalError` when it is no log that can be opened.
+    """
     found = Verified()
     try:
-        with closing(connect(path)) as connection:
+        with closing(connect_to_read(path)) as connection:
             names = {int(number): str(name) for number, name in connection.execute("SELECT number, name FROM topics")}
             found.damages += _structure(connection)
             _contents(connection, names, found)
