@@ -27,6 +27,7 @@ log = logging.getLogger("processor.requests")
 Clock = Callable[[], datetime]
 
 NOT_CONFIGURED = "requests are off: there are no credentials for Genesys"
+STOPPED = "its process was stopped before it was done"
 CONFIGURE = "set PROCESSOR_GENESYS_CLIENT_ID and PROCESSOR_GENESYS_CLIENT_SECRET"
 
 
@@ -78,6 +79,20 @@ class Door:
             async with aclosing(self._carry_out(asked, request, started=status == STARTED)) as steps:
                 async for batch in steps:
                     yield batch
+
+    async def explained(self, asked: Requested, begun: Begun) -> Outcome:
+        """How it stands with a request whose process was stopped after its first call, where nobody goes on with it.
+
+        Asks only. `done` when all of it is there; else what is there, as of a try that broke off.
+        """
+        request = read(asked.kind, asked.fields)
+        case = _Case(self, asked, request, self.now(), begun)
+        plan = await case.planned()
+        if isinstance(plan, Outcome):
+            return plan
+        if not plan.calls:
+            return case.told(finished(case.story, plan, Result(begun.before, plan.after), 0))
+        return await case.stopped(plan)
 
     def _status(self, asked: Requested, request: Request | InvalidRequest, subject: str) -> str | None:
         """Raises `PoisonError` for an id that stands for another request: nobody would hear of this one."""
@@ -212,6 +227,11 @@ class _Case:
         except (PoisonError, RefusedError) as error:
             story = turned_down(self.story, plan, error, self.latency_ms())
             return self.told(story if before == plan.before else await self._standing(story))
+
+    async def stopped(self, plan: Plan) -> Outcome:
+        """A part of the plan is not there, and nobody goes on with it."""
+        story = replace(self.story, error=STOPPED, facts=plan.facts)
+        return self.told(await self._standing(story))
 
     async def _standing(self, story: Story) -> Story:
         """With what an earlier try may have left, where there was one."""

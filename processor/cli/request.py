@@ -69,6 +69,8 @@ async def _do(options: argparse.Namespace, handed_in: list[str]) -> int:
     requests = read_files(options.files)  # before anything is opened: what is wrong is told at once
     async with Requesting.open(settings, by=getpass.getuser(), say=_say) as desk:
         if options.undo:
+            if not options.dry_run:
+                await desk.explain()
             requests = [await desk.undoing(options.undo, with_log=not options.now)]
         codes = [0]
         if options.dry_run:

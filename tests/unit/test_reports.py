@@ -15,7 +15,7 @@ from handlers.reports import profiles
 from processor.app.auditfile import AuditFile
 from processor.app.errands.reports import REPORTS, Question, report
 from processor.app.log import open_log
-from processor.app.requests.command import as_line
+from processor.app.requests.trail import as_line
 from processor.audit import Chains
 from processor.cli import main
 from processor.settings import Settings, SettingsError, load

@@ -12,18 +12,17 @@ import orjson
 
 import handlers
 from handlers.door import CONFIGURE, NOT_CONFIGURED
-from handlers.events import Outcome
 from handlers.requests.brake import BrakeRequest
 from handlers.requests.plans import Plan
 from handlers.requests.stories import problems_of, there
 from handlers.requests.words import Request
-from processor.app.auditfile import AuditFile, find_line
 from processor.app.farsides import far_sides
 from processor.app.log import log_file, open_log, utc_now
 from processor.app.policy import policy
 from processor.app.requests.handing_in import Wait, as_asked, hand_in, state, undoing
 from processor.app.requests.oneshot import OneShot, Unanswered
-from processor.errors import ConflictError, NotValid, PoisonError, RefusedError
+from processor.app.requests.trail import Trail, as_line
+from processor.errors import ConflictError, NotValid, PoisonError, RefusedError, RetryableError
 from processor.event import instant
 from processor.eventlog import EventLog
 from processor.settings import Settings, SettingsError
@@ -100,12 +99,6 @@ def _plain(value: Any) -> Any:
     return orjson.loads(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
 
 
-def as_line(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as the log, the audit file and the command show it."""
-    data: dict[str, Any] = orjson.loads(outcome.data())
-    return {"id": outcome.id, "time": instant(outcome.time), "subject": outcome.subject, **data}
-
-
 @dataclass(slots=True)
 class Requesting:
     """`say` gets sentences for people."""
@@ -116,6 +109,10 @@ class Requesting:
     say: Callable[[str], None]
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _log: EventLog | None = None
+    _trail: Trail = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trail = Trail(self.settings.audit_file)
 
     @classmethod
     @asynccontextmanager
@@ -126,7 +123,7 @@ class Requesting:
 
     async def undoing(self, request_id: str, *, with_log: bool) -> Request:
         """The reverse of what this request did, from its outcome in the log, or in the audit file."""
-        found = find_line(self.settings.audit_file, request_id) if self.settings.audit_file else None
+        found = self._trail.found(request_id)
         if found is None and (with_log or self._has_log()):
             found = await state(await self.log(), request_id)
         if found is None:
@@ -147,13 +144,22 @@ class Requesting:
 
     def _one_shot(self) -> OneShot:
         self._check_configured()
-        file = AuditFile(self.settings.audit_file) if self.settings.audit_file else None
+        return OneShot(policy(self.settings), self.far, utc_now, self._trail)
 
-        def keep(outcome: Outcome) -> None:
-            if file:
-                file.append(as_line(outcome))
-
-        return OneShot(policy(self.settings), self.far, utc_now, keep)
+    async def explain(self) -> None:
+        """What processes before this one had begun with `--now` when they were killed: told once, in the audit file."""
+        for left in self._trail.left():
+            asked = left.asked
+            said = f"request {asked.id} ({asked.kind} {asked.subject}, asked for at {instant(asked.time)})"
+            try:
+                outcome = await self._one_shot().explain(asked, left.begun)
+            except RetryableError as error:
+                self._trail.release(left)
+                self.say(f"{said} was stopped half-way; Genesys does not answer how it stands: {error}")
+            else:
+                self.say(
+                    f"{said} was stopped half-way and is {outcome.status}: {outcome.error or 'all of it is there'}"
+                )
 
     def _check_configured(self) -> None:
         if self.far.jobs is None:
@@ -171,6 +177,7 @@ class Requesting:
 
     async def carry_out(self, requests: Sequence[Request]) -> AsyncIterator[dict[str, Any]]:
         """The outcomes, in order; ends with the first that Genesys does not answer, and says what was not tried."""
+        await self.explain()
         one_shot = self._one_shot()
         for number, request in enumerate(requests):
             try:

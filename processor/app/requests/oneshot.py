@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import tenacity
 
@@ -54,22 +54,34 @@ class _Memory:
         return None
 
 
+class Notes(Protocol):
+    """Where a process without a log writes down what it does."""
+
+    def keep(self, outcome: Outcome) -> None:
+        """Each outcome, `started` too, before anything further is done."""
+        ...
+
+    def note(self, asked: Requested, begun: Begun) -> None:
+        """What stood there, before the first call: for the next process, should this one be killed."""
+        ...
+
+
 class OneShot:
-    """`keep` is given each outcome, `started` too, before anything further is done."""
+    """Carries out, plans and explains, and writes down what it does in `notes`."""
 
     def __init__(
         self,
         policy: handlers.Policy,
         far: handlers.FarSides,
         now: Callable[[], datetime],
-        keep: Callable[[Outcome], None],
+        notes: Notes,
         clocks: Time | None = None,
     ) -> None:
         """Raises `RefusedError` when Genesys is not configured."""
         if far.jobs is None:
             raise RefusedError(NOT_CONFIGURED, CONFIGURE)
         self._now = now
-        self._keep = keep
+        self._notes = notes
         self._clocks = clocks or Time()
         self._memory = _Memory()
         configures = handlers.configures(policy, far.jobs, now, self._clocks)
@@ -83,6 +95,12 @@ class OneShot:
         """What would be done; nothing is written anywhere. Raises as the rules do."""
         _not_the_brake(request)
         return await self._door.rules(request.kind).plan(request)
+
+    async def explain(self, asked: Requested, begun: Begun) -> Outcome:
+        """How it stands with one that another process had begun and was killed. Writes nothing at Genesys."""
+        outcome = await self._door.explained(asked, begun)
+        self._notes.keep(outcome)
+        return outcome
 
     async def carry_out(self, asked: Requested) -> Outcome:
         """How it ended. Raises `Unanswered` when it was not done and the far side may do it later."""
@@ -111,11 +129,12 @@ class OneShot:
             async for batch in steps:
                 for event in batch:
                     if isinstance(event, Begun):
+                        self._notes.note(asked, event)
                         self._memory.begun[asked.id] = event
                     if isinstance(event, Outcome):
                         last = event
                         self._memory.known[asked.id] = End(event.time, event.status, content(event.kind, event.request))
-                        self._keep(event)
+                        self._notes.keep(event)
         if last is None:
             raise RuntimeError(f"{asked.kind}: the door said nothing of {asked.id}")
         return last
@@ -124,7 +143,7 @@ class OneShot:
         took = (self._now() - begun).total_seconds() * 1000
         story = unanswered(Story(asked.id, begun, ""), error, self._memory.begun.get(asked.id), took)
         told = self._door.outcome(asked, request, story)
-        self._keep(told)
+        self._notes.keep(told)
         return told
 
     def _unknown(self, asked: Requested, request: Request, error: RetryableError) -> Outcome:
@@ -133,7 +152,7 @@ class OneShot:
             "look at Genesys, then hand it in once more if it is not there",
         )
         told = self._door.outcome(asked, request, turned_down(Story(asked.id, self._now(), ""), None, end, 0))
-        self._keep(told)
+        self._notes.keep(told)
         return told
 
 

@@ -45,7 +45,8 @@ them has no second effect and no second outcome; the same id with other fields i
 about the same thing as a dead letter). A process may die at any moment: the next one finishes what was begun, and since
 what stands there goes into the log before the first call (`genesys.begun`), the outcome's `before` is what stood before
 the first try, and `--undo` gives that back. Where the next one may not go on (a shift is over, a right is gone) the
-outcome is `failed`, and its `after` is what was found there then. With `--now` nothing is finished by anybody else.
+outcome is `failed`, and its `after` is what was found there then. With `--now` nothing is finished by anybody else:
+what a killed one had begun, the next `--now` or `--undo` with the same `AUDIT_FILE` tells, there as `done` or `failed`.
 Requests share a budget (`PROCESSOR_GENESYS_REQUESTS_PER_MINUTE`) with look-ups; a fifth of it is kept for the loop.
 For programs that write records, [asyncapi.json](asyncapi.json) has the schema of each kind (messages `request.<kind>`).
 
