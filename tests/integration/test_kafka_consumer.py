@@ -1,4 +1,4 @@
-"""Members of a group on a real broker: one test for each way in which a rebalance, a zombie or foreign bytes would hurt."""
+"""Members of a group on a real broker: one test for each way in which a rebalance or a zombie would hurt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalOperation
 
 from processor.errors import RetryableError, Revoked
@@ -216,20 +215,6 @@ async def test_trap_10_a_commit_for_partitions_that_have_left_is_ignored(kafka: 
                 assert set(await two.committed(group, topic)) == set(range(PARTITIONS)) - left
                 with pytest.raises(Revoked):
                     await first.append(left.pop(), [Message(f"{topic}.out", "k", b"")])
-
-
-async def test_trap_11_foreign_bytes_pass_and_wedge_nothing(kafka: Broker) -> None:
-    async with logs(kafka) as (topic, (log,)):
-        foreign = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, compression_type="gzip")
-        await foreign.start()
-        await foreign.send_and_wait(topic, b"\xff", key=b"\xfe", partition=1, headers=[("h", b"\xfd"), ("n", None)])
-        await foreign.send_and_wait(topic, b"no key", partition=1)
-        await foreign.stop()
-        async with log.subscribe(topic, kafka.fresh("group"), nothing, no_offsets) as member:
-            first, second = await take(member, 2)
-        assert (first.message.key, first.message.value) == ("\ufffd", b"\xff")
-        assert dict(first.message.headers) == {"h": "\ufffd", "n": ""}
-        assert (second.message.key, second.message.value) == ("", b"no key")
 
 
 async def test_trap_12_the_clients_settings_are_not_aiokafkas_defaults() -> None:
