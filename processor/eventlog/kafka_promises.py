@@ -18,6 +18,8 @@ TOMBSTONES_KEPT = timedelta(days=7)
 TOMBSTONES_AT_LEAST = timedelta(hours=24)
 COMPACTED_WITHIN = timedelta(days=7)
 """What was overwritten or erased is gone from the disk after this."""
+SEGMENTS = 7
+"""Records go with the whole segment that they lie in: so a seventh of the time later than promised at most."""
 UNLIMITED = -1
 
 READ = (
@@ -29,6 +31,7 @@ READ = (
     "min.insync.replicas",
     "retention.bytes",
     "retention.ms",
+    "segment.ms",
     "unclean.leader.election.enable",
 )
 """The settings that `judge` looks at."""
@@ -55,6 +58,8 @@ class Found:
     partitions: int
     replication: int
     settings: Mapping[str, str] | None
+    reached: str = "--bootstrap-server HOST:9092"
+    """What Kafka's own tools must be told to reach the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,11 @@ def settings_for(topic: Topic, wanted: Wanted) -> dict[str, str]:
             "max.compaction.lag.ms": str(milliseconds(COMPACTED_WITHIN)),
             "delete.retention.ms": str(milliseconds(TOMBSTONES_KEPT)),
         }
-    kept = milliseconds(topic.retention) if topic.retention else UNLIMITED
-    return settings | {"cleanup.policy": "delete", "retention.ms": str(kept), "retention.bytes": str(UNLIMITED)}
+    settings |= {"cleanup.policy": "delete", "retention.bytes": str(UNLIMITED)}
+    if topic.retention is None:
+        return settings | {"retention.ms": str(UNLIMITED)}
+    kept = milliseconds(topic.retention)
+    return settings | {"retention.ms": str(kept), "segment.ms": str(kept // SEGMENTS)}
 
 
 def judge(topic: Topic, found: Found, wanted: Wanted) -> list[Finding]:
@@ -202,6 +210,10 @@ def _kept(topic: Topic, found: Found) -> Iterator[Finding]:
     elif kept == UNLIMITED or kept > int(right):
         why = f"data about people stays longer than the promised {promised.days} days"
         yield _set(topic.name, found, "retention.ms", right, why, breaks=False)
+    rolled = _number(found, "segment.ms")
+    if rolled is not None and rolled > int(right) // 2:
+        why = f"records stay for so long after their {promised.days} days, since they go a segment at a time"
+        yield _set(topic.name, found, "segment.ms", str(int(right) // SEGMENTS), why, breaks=False)
 
 
 def _at_least(name: str, found: Found, setting: str, spans: tuple[timedelta, timedelta], why: str) -> Iterator[Finding]:
@@ -213,7 +225,8 @@ def _at_least(name: str, found: Found, setting: str, spans: tuple[timedelta, tim
 
 
 def _set(name: str, found: Found, setting: str, right: str, why: str, *, breaks: bool = True) -> Finding:
-    remedy = f"kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {setting}={right}"
+    topic = f"--entity-type topics --entity-name {name}"
+    remedy = f"kafka-configs.sh {found.reached} --alter {topic} --add-config {setting}={right}"
     return Finding(name, setting, _text(found, setting) or "not set", why, remedy, breaks)
 
 

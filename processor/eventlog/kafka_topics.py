@@ -56,7 +56,7 @@ async def prepare(connection: Connection, order: Order) -> list[Finding]:
         if missing:
             await _make(admin, missing, wanted)
             there = await _seen(admin, order)
-        findings = await _judged(admin, order, wanted, there)
+        findings = await _judged(admin, connection, order, wanted, there)
     broken = [finding for finding in findings if finding.breaks]
     if broken:
         raise FatalError("Kafka's topics do not hold what we promise:\n  " + "\n  ".join(str(item) for item in broken))
@@ -73,7 +73,7 @@ async def check(connection: Connection, order: Order) -> list[Finding]:
             for topic in order.topics
             if topic.name not in there
         ]
-        return absent + await _judged(admin, order, wanted, there)
+        return absent + await _judged(admin, connection, order, wanted, there)
 
 
 @asynccontextmanager
@@ -141,14 +141,18 @@ async def _seen(admin: AIOKafkaAdminClient, order: Order) -> dict[str, tuple[int
 
 
 async def _judged(
-    admin: AIOKafkaAdminClient, order: Order, wanted: Wanted, there: Mapping[str, tuple[int, int]]
+    admin: AIOKafkaAdminClient,
+    connection: Connection,
+    order: Order,
+    wanted: Wanted,
+    there: Mapping[str, tuple[int, int]],
 ) -> list[Finding]:
     present = [topic for topic in order.topics if topic.name in there]
     settings = await _settings(admin, [topic.name for topic in present])
     findings = [
         finding
         for topic in present
-        for finding in judge(topic, Found(*there[topic.name], settings.get(topic.name)), wanted)
+        for finding in judge(topic, Found(*there[topic.name], settings.get(topic.name), _reached(connection)), wanted)
     ]
     findings += [
         Finding(
@@ -163,6 +167,12 @@ async def _judged(
         if name in there and there[name][1] < wanted.replication
     ]
     return sorted(findings, key=lambda finding: not finding.breaks)
+
+
+def _reached(connection: Connection) -> str:
+    """A person's tools need what we have as settings in a file of their own."""
+    secured = connection.options.get("security_protocol", "PLAINTEXT") != "PLAINTEXT"
+    return f"--bootstrap-server {connection.bootstrap}" + (" --command-config client.properties" if secured else "")
 
 
 async def _settings(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -54,7 +54,8 @@ async def test_each_setting_that_breaks_a_promise_is_named_with_its_remedy(kafka
         (states, "cleanup.policy=compact"),
         (states, "min.compaction.lag.ms=90000000"),
     ):
-        assert f"{name} --add-config {setting}" in words
+        command = f"kafka-configs.sh --bootstrap-server {kafka.bootstrap} --alter --entity-type topics"
+        assert f"{command} --entity-name {name} --add-config {setting}" in words
     assert [finding.setting for finding in await check(where, wanted) if finding.topic == kept and finding.breaks]
 
 

@@ -49,7 +49,9 @@ def test_made_checked_and_refused(
     assert "genesys.raw: the topic is missing" in said
     assert "BREAKS  genesys.queues: cleanup.policy is delete" in said
     assert main(["topics"]) == 1
-    assert "--entity-name genesys.queues --add-config cleanup.policy=compact" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"--bootstrap-server {kafka_secured.scram} --command-config client.properties --alter" in said
+    assert "--entity-name genesys.queues --add-config cleanup.policy=compact" in said
     asyncio.run(remove(broker, "genesys.queues"))
     assert main(["topics"]) == 0
     assert main(["topics", "--check"]) == 0

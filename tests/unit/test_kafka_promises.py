@@ -52,6 +52,7 @@ def test_every_setting_that_is_judged_is_asked_for(topic: Topic) -> None:
         (KEPT, "retention.ms", "-1", False),
         (KEPT, "retention.ms", "604800001", False),
         (KEPT, "retention.bytes", "1000000", True),
+        (KEPT, "segment.ms", "604800000", False),
         (STATES, "unclean.leader.election.enable", "true", True),
         (STATES, "cleanup.policy", "delete", True),
         (STATES, "cleanup.policy", "delete,compact", True),
@@ -97,5 +98,5 @@ def test_settings_that_we_may_not_see_are_a_warning() -> None:
 def test_the_page_for_those_who_make_topics_says_the_same(topic: Topic) -> None:
     page = (Path(__file__).parents[2] / "docs" / "kafka.md").read_text(encoding="utf-8")
     told = settings_for(topic, WANTED)
-    for setting in told.keys() - {"retention.ms", "max.message.bytes", "min.insync.replicas"}:
+    for setting in told.keys() - {"retention.ms", "segment.ms", "max.message.bytes", "min.insync.replicas"}:
         assert f"| `{setting}` | `{told[setting]}`" in page
