@@ -13,10 +13,13 @@ from typing import Any, NoReturn
 import orjson
 
 from processor.devkafka.cluster import Cluster, cluster
+from processor.devkafka.jars import cache_folder, fetched
 from processor.devkafka.stay import plan_of
 from processor.errors import FatalError
 
 LOOK_SECONDS = 0.5
+LAST_PORT = 65_533
+"""Two more nodes may follow."""
 
 
 def add(subparsers: Any) -> None:
@@ -26,16 +29,25 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="how many (default: 1)")
     parser.add_argument(
-        "--port", type=int, default=9092, help="of the first node, the others follow (default: 9092; 0: free ones)"
+        "--port", type=_port, default=9092, help="of the first node, the others follow (default: 9092; 0: free ones)"
     )
     parser.add_argument("--folder", type=Path, help="where its data and logs stay (default: ./data/kafka-NODES)")
     parser.set_defaults(run=_run)
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {LAST_PORT}")
+    return number
 
 
 def _run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     folder: Path = (options.folder or Path("data") / f"kafka-{options.nodes}").resolve()
+    if not fetched(cache_folder()):
+        _say(f"fetching Apache Kafka into {cache_folder()}, this once: some 45 MB")
     try:
         with cluster(folder, plan_of(folder, options.nodes, options.port), keep=True) as running:
             print(orjson.dumps({"event": "ready", "bootstrap": running.bootstrap}).decode(), flush=True)

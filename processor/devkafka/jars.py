@@ -39,6 +39,11 @@ def java() -> Path:
     return Path(found)
 
 
+def fetched(folder: Path) -> bool:
+    """Whether the jars lie there already."""
+    return (folder / "environments").is_dir()
+
+
 def classpath(folder: Path) -> str:
     """Kafka's jars; fetched into `folder` the first time (44 MB, some 20 s).
 

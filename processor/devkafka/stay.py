@@ -15,13 +15,19 @@ from processor.errors import ConflictError, FatalError
 def plan_of(folder: Path, nodes: int, port: int) -> Plan:
     """The cluster that `folder` holds, its clients' ports moved to `port` and on; a new one in an empty folder.
 
-    Raises `ConflictError` when the folder holds another number of nodes, `FatalError` when a port is taken.
+    Raises `ConflictError` when the folder is in use or holds another number of nodes, `FatalError` for a port taken.
     """
     file = folder / "cluster.json"
     plan = _moved(_kept(file, nodes), port) if file.exists() else draw(nodes, port)
     for seat in plan.seats:
-        for number in (seat.port, seat.controller_port):
-            _must_be_free(number)
+        if not _free(seat.controller_port):
+            raise ConflictError(
+                f"{folder} seems to be in use: port {seat.controller_port} of {HOST}, on which its node {seat.number} "
+                "is reached by the others, is taken. End the other command, or take another --folder"
+            )
+    for seat in plan.seats:
+        if not _free(seat.port):
+            raise FatalError(f"port {seat.port} of {HOST} is taken: end what listens there, or give another --port")
     folder.mkdir(parents=True, exist_ok=True)
     file.write_bytes(orjson.dumps(asdict(plan), option=orjson.OPT_INDENT_2) + b"\n")
     return plan
@@ -45,12 +51,11 @@ def _moved(plan: Plan, port: int) -> Plan:
     return replace(plan, seats=tuple(replace(seat, port=port + seat.number - 1) for seat in plan.seats))
 
 
-def _must_be_free(port: int) -> None:
+def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError as error:
-            raise FatalError(
-                f"port {port} of {HOST} is taken: end what listens there, or give another --port"
-            ) from error
+        except OSError:
+            return False
+    return True

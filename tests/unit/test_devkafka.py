@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from processor.cli import main
 from processor.devkafka import classes
 from processor.devkafka.jars import _must_be_known
 from processor.devkafka.node import last_words
@@ -57,9 +58,22 @@ def test_another_number_of_nodes_a_taken_port_and_a_foreign_file_are_refused(tmp
         taken.listen()
         with pytest.raises(FatalError, match="is taken"):
             plan_of(tmp_path / "other", 1, taken.getsockname()[1])
+    between_the_nodes = plan_of(tmp_path, 1, 0).seats[0].controller_port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", between_the_nodes))
+        with pytest.raises(ConflictError, match="in use"):  # another port would not help
+            plan_of(tmp_path, 1, free_ports(1)[0])
     (tmp_path / "cluster.json").write_text("{}")
     with pytest.raises(FatalError, match="not a plan"):
         plan_of(tmp_path, 1, 0)
+
+
+@pytest.mark.parametrize("port", ["-1", "65534", "seven"])
+def test_a_port_that_cannot_be_is_a_wrong_use(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["kafka", "--port", port])
+    assert ended.value.code == 2
+    assert "--port" in capsys.readouterr().err
 
 
 def test_a_jar_that_is_not_the_one_we_know_is_refused(tmp_path: Path) -> None:
