@@ -216,6 +216,8 @@ async def test_offsets_never_move_back(open_log):
         await subscription.commit({0: 7})
         await subscription.commit({0: 5})
         assert (await log.committed("readers", "things"))[0] == 7
+    async with open_log() as reopened:
+        assert (await reopened.committed("readers", "things"))[0] == 7
 
 
 async def test_who_has_left_is_fenced(open_log):

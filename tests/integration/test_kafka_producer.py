@@ -129,6 +129,7 @@ async def test_trap_3_a_batch_that_the_broker_refuses_costs_the_producer_but_no_
 async def test_trap_4_a_topic_emptied_meanwhile_takes_the_next_append(kafka: Broker) -> None:
     async with a_log(kafka) as (log, topic):
         await log.append([Message(topic, "k", b"1"), Message(topic, "k", b"2")])
+        assert await content(log, topic) == ["1", "2"], "from now on we think to know where it begins"
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
         await admin.start()
         places = [TopicPartition(topic, p) for p in range(2)]
