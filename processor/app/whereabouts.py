@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -54,17 +55,27 @@ async def whereabouts(
 
 
 async def search(
-    log: EventLog, topic: str, partitions: Sequence[int], event_id: str, searched: dict[str, str] | None = None
+    log: EventLog,
+    topic: str,
+    partitions: Sequence[int],
+    event_id: str,
+    searched: dict[str, str] | None = None,
+    *,
+    since: datetime | None = None,
 ) -> list[Record]:
-    """The records that are this event or were caused by it; `searched` learns where the search ended early."""
+    """The records that are this event or were caused by it; `searched` learns where the search ended early.
+
+    `since`: pages that end before it are not looked at.
+    """
     found: list[Record] = []
     for partition in partitions:
         start, end = await log.bounds(topic, partition)
         stop = max(start, end - AT_MOST)
         while end > stop:
             page = max(stop, end - PAGE)
-            found.extend([r async for r in log.read(topic, partition, page, end) if _belongs(r, event_id)])
-            end = page
+            records = [record async for record in log.read(topic, partition, page, end)]
+            found.extend([record for record in records if _belongs(record, event_id)])
+            end = stop if since and records and records[0].timestamp < since else page
         if stop > start and searched is not None:
             searched[f"{topic}-{partition}"] = f"offset {stop}"
     return found

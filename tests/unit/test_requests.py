@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,14 @@ async def test_an_id_of_the_callers_own_stands_for_one_request() -> None:
     for fields in ({**FIELDS, "colour": "green"}, *({**FIELDS, "thingId": f"t{number}"} for number in range(2, 9))):
         with pytest.raises(ConflictError, match="another request"):
             await known_already(log, as_asked(read("thing", fields), NOW, request_id="mine"))
+
+
+async def test_an_id_of_the_callers_own_is_free_again_when_nobody_remembers_it() -> None:
+    log, old = MemoryLog(now=lambda: NOW - timedelta(hours=27)), MemoryLog(now=lambda: NOW - timedelta(hours=25))
+    first = as_asked(read("thing", FIELDS), NOW, request_id="mine")
+    for kept in (log, old):
+        await hand_in(kept, [first])
+    assert (await known_already(log, first), await known_already(old, first)) == (False, True)
 
 
 def test_the_committed_page_is_what_the_models_say(monkeypatch: pytest.MonkeyPatch) -> None:

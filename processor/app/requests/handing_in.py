@@ -13,7 +13,7 @@ import orjson
 
 from handlers.events import Decision, FreezeRequested, Outcome, Requested
 from handlers.requests.brake import BrakeRequest
-from handlers.requests.ends import STARTED
+from handlers.requests.ends import REMEMBERED, STARTED
 from handlers.requests.kinds import KINDS, read
 from handlers.requests.plans import Configure
 from handlers.requests.stories import INTENDED
@@ -195,12 +195,13 @@ def _left(outcome: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 async def known_already(log: EventLog, asked: Requested) -> bool:
-    """Whether the same was handed in before under this id. Raises `ConflictError` when it was another request.
+    """Whether the same was handed in lately under this id. Raises `ConflictError` when it was another request.
 
     That one may be about another thing, and lie elsewhere.
     """
-    for record in await search(log, Requested.topic, range(log.partitions), asked.id):
-        if record.message.headers.get("ce_id") == asked.id:
+    lately = asked.time - REMEMBERED
+    for record in await search(log, Requested.topic, range(log.partitions), asked.id, since=lately):
+        if record.message.headers.get("ce_id") == asked.id and record.timestamp >= lately:
             if _content(_data(record)) != _content(orjson.loads(_form(asked).to_message().value or b"{}")):
                 raise ConflictError(f"the id {asked.id} was used for another request", remedy="choose a new one")
             return True
