@@ -106,7 +106,7 @@ def _tighten(situation: Situation) -> Move | None:
     if target >= present and not brings:
         return _tell(situation, "floor", f"the breach lasts, and the target of {present:g} s is at its floor")
     if situation.mode is Mode.OBSERVE:
-        return _tell(situation, "observe", "only observing: this is what acting would do", min(target, present))
+        return _tell(situation, "observe", _would(situation, present, min(target, present)), min(target, present))
     recent = _recent(situation)
     if len(recent) >= rule.changes_per_hour:
         return _tell(situation, "cap", f"the breach lasts, and {len(recent)} changes in an hour are spent")
@@ -115,7 +115,7 @@ def _tighten(situation: Situation) -> Move | None:
     told = {key: at for key, at in situation.memory.told.items() if key != f"{situation.media_type}:giving-back"}
     return Move(
         "adjust",
-        f"more than {rule.offered_above} offered and service level under {rule.service_level_below:.0%}",
+        _breach(rule),
         replace(situation.memory, changes=(*recent, instant(situation.at)), told=told),
         step=step + 1,
         baseline=baseline,
@@ -130,6 +130,18 @@ def _tighten(situation: Situation) -> Move | None:
             through=(*standing.through, present) if standing else (),
         ),
     )
+
+
+def _breach(rule: Rule) -> str:
+    return f"more than {rule.offered_above} offered and service level under {rule.service_level_below:.0%}"
+
+
+def _would(situation: Situation, present: float, target: float) -> str:
+    """What acting would do: the target, where there is room, and the pool, where it is not in yet."""
+    target_moves = [f"set the target from {present:g} s to {target:g} s"] if target < present else []
+    joins = situation.pool and situation.standing is None
+    pool_joins = [f"join the backup pool of {len(situation.pool)}"] if joins else []
+    return f"{_breach(situation.rule)}; acting would {' and '.join([*target_moves, *pool_joins])}"
 
 
 def _baseline(situation: Situation, present: float) -> dict[str, Any]:

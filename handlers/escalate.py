@@ -74,14 +74,13 @@ def headline(decision: Decision) -> str:
     seen, numbers = decision.seen, ""
     if "offered" in seen and seen.get("serviceLevel") is not None:
         numbers = f" ({seen['offered']} offered in the hour, service level {float(seen['serviceLevel']):.1%})"
-    word = {
+    words = {
         "adjust": "breach, adjusting",
         "restore": "restored",
         "stand-back": "changed by a person, standing back",
-        "suggest": "needs attention",
-        "frozen": "frozen",
-        "resumed": "resumed",
-    }.get(decision.action, decision.action)
+        "suggest": "breach, only observing" if decision.about == "observe" else "needs attention",
+    }
+    word = words.get(decision.action, decision.action)
     return f"{word}: {decision.reason}{numbers}"
 
 

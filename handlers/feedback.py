@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import Any
 
 from handlers.brake import Asked, Brakes, answer
 from handlers.decide import decide
@@ -13,9 +14,11 @@ from handlers.events import Decision, FreezeRequested, Lookup, PoolUpdated, Queu
 from handlers.give_back import adrift
 from handlers.policy import Hours, Mode, Rule, Selection, Verdict, Window, hours, judge
 from handlers.silence import Quiet
-from handlers.situation import KnownQueue, Memory, Move, Situation
-from processor.event import Event, Publishable, instant
+from handlers.situation import KnownQueue, Memory, Move, Situation, written
+from processor.event import Event, Publishable
 from processor.table import Table
+
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +88,15 @@ class Feedback:
         )
 
     def _consider(self, event: VolumeUpdated, last: Decision | None, situation: Situation) -> list[Publishable]:
+        seen = written(situation.hours.newest.seen())
         if found := adrift(situation):
-            return [self._decision(event, event.media_type, found, last, situation)]
+            return [self._decision(event, event.media_type, found, last, seen)]
         if not situation.settled:
             return self._look(event, "the queue was restored; is the baseline there?")
         if situation.baseline_seconds <= 0:
             return self._look_first(event, situation.hours.newest.offered)
         move = decide(situation)
-        return [self._decision(event, event.media_type, move, last, situation)] if move else []
+        return [self._decision(event, event.media_type, move, last, seen)] if move else []
 
     def _pool(self, queue: QueueUpdated) -> tuple[str, ...]:
         for who, members in self.pools.items():
@@ -148,7 +152,7 @@ class Feedback:
         media_type: str | None,
         move: Move,
         last: Decision | None,
-        situation: Situation | None = None,
+        seen: Mapping[str, Any] = NOTHING,
     ) -> Decision:
         standing = dict(last.standing) if last else {}
         at = max(cause.time, last.time) if last else cause.time
@@ -172,7 +176,7 @@ class Feedback:
             rule=self.rule.name,
             reason=move.reason,
             step=move.step,
-            seen=_written(situation.hours.newest.seen()) if situation else {},
+            seen=seen,
             baseline=move.baseline,
             target=move.target,
             expected=move.expected,
@@ -199,7 +203,8 @@ class Feedback:
         there, held = self.queues.get(request.subject), self.held.get(request.subject)
         for decision_id, medium, move in answer(Asked(request, last, memory, clock, there, held, left_in)):
             theirs = {"id": decision_id, "time": clock, "cause": request.cause or request.id}
-            last = self._decision(request.model_copy(update=theirs), medium, move, last)
+            met = last if last and request.decision_id and medium == last.media_type else None
+            last = self._decision(request.model_copy(update=theirs), medium, move, last, met.seen if met else NOTHING)
             yield last
 
     def _clock(self, request: FreezeRequested) -> datetime:
@@ -225,7 +230,3 @@ class Feedback:
             cause = last.model_copy(update={"id": decision_id, "time": now})
             last = self._decision(cause, medium, move, last)
             yield last
-
-
-def _written(seen: Mapping[str, object]) -> dict[str, object]:
-    return {key: instant(value) if isinstance(value, datetime) else value for key, value in seen.items()}

@@ -93,7 +93,7 @@ def giving_back(situation: Situation) -> Move | None:
         return None
     return Move(
         "suggest",
-        "the loop no longer acts on this queue; what it had changed goes back when the volume has recovered",
+        "the loop no longer acts on this queue; what it had changed stays until the volume has recovered",
         replace(memory, told={**memory.told, about: instant(situation.at)}),
         about=GIVING_BACK,
         step=standing.step,

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from handlers.events import Decision, QueueUpdated, Standing
 from handlers.policy import Hours, Mode, Rule
+from processor.event import instant
 
 NEAR = 0.001
 
@@ -146,3 +147,8 @@ class Move:
 def among(seconds: float | None, known: Sequence[float]) -> bool:
     """Whether it is one of these."""
     return seconds is not None and any(abs(seconds - one) < NEAR for one in known)
+
+
+def written(seen: Mapping[str, object]) -> dict[str, object]:
+    """An hour as it stands in JSON."""
+    return {key: instant(value) if isinstance(value, datetime) else value for key, value in seen.items()}

@@ -14,17 +14,22 @@ class Operations(Protocol):
     async def overview(self) -> Json:
         """What the console shows, read at this moment, quickly.
 
-        `{"at", "log", "loop": {"mode", "queues"}, "off": [sentence], "counts": {"received", "published",
-        "decisions", "effects", "deadLetters"}, "topics": [{"topic", "records"}], "groups": [{"group", "topic", "lag",
-        "waiting", "done", "parked", "lagSeconds", "stuckSeconds"}], "decisions": [the last, newest first:
-        {"time", "queueId", "name", "mediaType", "action", "reason"}], "outcomes": [{"time", "subject",
-        "kind", "status", "error", "latencyMs"}], "requests": [{"time", "id", "kind", "subject", "by",
-        "status"}]}`; what is missing is shown as unknown. `lag` is null until the group has measured it.
+        `{"at", "log", "loop": {"mode", "queues", "offeredAbove", "serviceLevelBelow"}, "off": [sentence],
+        "counts": {"received", "published", "decisions", "effects", "deadLetters"}, "topics": [{"topic", "records"}],
+        "groups": [{"group", "topic", "lag", "waiting", "done", "parked", "lagSeconds", "stuckSeconds"}], "decisions":
+        [the last, newest first: {"time", "queueId", "name", "mediaType", "action", "about", "reason", "seen"}],
+        "outcomes": [{"time", "subject", "kind", "status", "error", "latencyMs"}], "requests": [{"time", "id", "kind",
+        "subject", "by", "status"}]}`; what is missing is shown as unknown. `lag` is null until the
+        group has measured it.
         """
         ...
 
     async def queues(self) -> Sequence[Json]:
-        """Every queue: `{"queueId", "name", "mediaTypes", "standing", "frozen", "last"}`."""
+        """Every queue: its targets, its last hour, and what the loop did.
+
+        `{"queueId", "name", "deleted", "mediaTypes", "standing", "givingBack": [medium], "joinedByLoop",
+        "lastHour": {medium: {"offered", "serviceLevel", …}}, "frozen", "last"}`
+        """
         ...
 
     async def freeze(self, queue_id: str, *, reason: str, by: str, restore: bool) -> Json:

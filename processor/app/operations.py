@@ -59,7 +59,12 @@ class Desk:
         return {
             "at": instant(self._now()),
             "log": self._settings.log,
-            "loop": {"mode": self._settings.loop_mode, "queues": list(self._settings.loop_queues)},
+            "loop": {
+                "mode": self._settings.loop_mode,
+                "queues": list(self._settings.loop_queues),
+                "offeredAbove": self._settings.loop_rule.offered_above,
+                "serviceLevelBelow": self._settings.loop_rule.service_level_below,
+            },
             "off": switched_off(self._settings),
             "counts": {
                 "received": appended["genesys.raw"],
@@ -175,7 +180,7 @@ def _parked(one: Parked) -> dict[str, Any]:
 
 def _decision(record: Record, names: Mapping[str, str]) -> dict[str, Any]:
     data = orjson.loads(record.message.value or b"{}")
-    shown = {name: data.get(name) for name in ("queueId", "mediaType", "action", "reason", "step")}
+    shown = {name: data.get(name) for name in ("queueId", "mediaType", "action", "about", "reason", "step", "seen")}
     return {**shown, "time": record.message.headers.get("ce_time"), "name": names.get(str(data.get("queueId")), "")}
 
 

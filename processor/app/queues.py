@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import getpass
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.brake import Brakes, brakes
-from handlers.events import Decision, FreezeRequested, PoolUpdated, QueueUpdated
-from handlers.situation import Memory
+from handlers.events import Decision, FreezeRequested, PoolUpdated, QueueUpdated, VolumeUpdated
+from handlers.policy import Hour, hours
+from handlers.situation import Memory, written
 from processor.event import instant
 from processor.eventlog import EventLog
 from processor.table import Table, last
+
+LATELY = timedelta(minutes=5)
+"""Of volume only this much is read, to show the last hour as it was told last."""
 
 
 class Queues:
@@ -26,11 +30,12 @@ class Queues:
         self._decisions: Table[Decision, Decision] = Table(Decision, fold=last)
         self._freezes: Table[FreezeRequested, Brakes] = Table(FreezeRequested, fold=brakes)
         self._pools: Table[PoolUpdated, PoolUpdated] = Table(PoolUpdated, fold=last)
+        self._hours: Table[VolumeUpdated, Mapping[str, Hour]] = Table(VolumeUpdated, fold=_last_hour, since=LATELY)
         self._loaded = False
 
     async def _refresh(self) -> None:
         for partition in range(self._log.partitions):
-            for table in (self._queues, self._decisions, self._freezes, self._pools):
+            for table in (self._queues, self._decisions, self._freezes, self._pools, self._hours):
                 if self._loaded:
                     await table.catch_up(self._log, partition)
                 else:
@@ -46,7 +51,7 @@ class Queues:
         return sorted(shown, key=lambda queue: (str(queue["name"]).casefold(), queue["queueId"]))
 
     def _shown(self, subject: str, queue: QueueUpdated | None, decision: Decision | None) -> dict[str, Any]:
-        memory = Memory.of(decision)
+        memory, ours = Memory.of(decision), self._pools.get(subject)
         frozen = dict(memory.frozen)
         brake = self._freezes.get(subject) or Brakes()
         if brake.people is not None and brake.people in brake.unminded(memory):
@@ -65,10 +70,15 @@ class Queues:
                 medium: standing.model_dump(by_alias=True, mode="json")
                 for medium, standing in (decision.standing if decision else {}).items()
             },
-            "joinedByLoop": list(pool.joined) if (pool := self._pools.get(subject)) else [],
+            "givingBack": [
+                one for one in (ours.standing if ours else ()) if not (decision and one in decision.standing)
+            ],
+            "joinedByLoop": list(ours.joined) if ours else [],
+            "lastHour": {medium: written(hour.seen()) for medium, hour in (self._hours.get(subject) or {}).items()},
             "frozen": frozen or None,
             "last": {
                 "action": decision.action,
+                "about": decision.about,
                 "reason": decision.reason,
                 "mediaType": decision.media_type,
                 "time": instant(decision.time),
@@ -98,3 +108,11 @@ class Queues:
         ]
         await self._log.append([request.to_message() for request in requests])
         return [request.id for request in requests]
+
+
+def _last_hour(known: Mapping[str, Hour] | None, event: VolumeUpdated) -> Mapping[str, Hour] | None:
+    """By medium, the newest whole hour that was told."""
+    covered, before = hours([event]), (known or {}).get(event.media_type)
+    if not covered or (before and before.end > covered.newest.end):
+        return known
+    return {**(known or {}), event.media_type: covered.newest}

@@ -39,9 +39,9 @@ def add(subparsers: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    decisions = asyncio.run(backtest(with_rule(load(), options.rule), options.files))
+    decisions, names = asyncio.run(backtest(with_rule(load(), options.rule), options.files))
     for decision in decisions:
-        print(_as_json(decision) if options.json else _line(decision))
+        print(_as_json(decision) if options.json else _line(decision, names[decision.subject]))
     if not options.json:
         counts = {action: sum(one.action == action for one in decisions) for action in ("adjust", "restore", "suggest")}
         print(", ".join(f"{count} {action}" for action, count in counts.items()))
@@ -67,8 +67,9 @@ def _as_json(decision: Decision) -> str:
     return orjson.dumps({"time": instant(decision.time), **orjson.loads(decision.data())}).decode()
 
 
-def _line(decision: Decision) -> str:
-    target = decision.target.get("serviceLevelSeconds")
+def _line(decision: Decision, name: str) -> str:
+    target, seen = decision.target.get("serviceLevelSeconds"), decision.seen
     aim = f"  target {target:g} s" if isinstance(target, int | float) else ""
-    what = f"{decision.action:<10} {decision.queue_id}  {decision.media_type or ''}{aim}"
-    return f"{instant(decision.time)}  {what}  {decision.reason}"
+    what = f"{decision.action:<10} {name or decision.queue_id}  {decision.media_type or ''}{aim}"
+    numbers = f" ({seen['offered']} offered in the hour, {seen['serviceLevel']:.1%} in time)" if seen else ""
+    return f"{instant(decision.time)}  {what}  {decision.reason}{numbers}"

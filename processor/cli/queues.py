@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from processor.app.log import open_log, utc_now
@@ -30,18 +31,32 @@ def add(subparsers: Any) -> None:
 async def _list() -> int:
     async with open_log(load()) as log:
         for queue in await Queues(log, utc_now).list():
-            media = ", ".join(
-                f"{medium} {level['serviceLevelSeconds']:g} s"
-                for medium, level in queue["mediaTypes"].items()
-                if level["serviceLevelSeconds"] is not None
-            )
-            adjusted = "; ".join(f"{medium} adjusted, step {s['step']}" for medium, s in queue["standing"].items())
-            members = f"{len(queue['joinedByLoop'])} members joined by the loop" if queue["joinedByLoop"] else ""
-            frozen = f"frozen by {queue['frozen']['by']} at {queue['frozen']['at']}" if queue["frozen"] else ""
-            print(
-                "  ".join(part for part in (queue["queueId"], queue["name"], media, adjusted, members, frozen) if part)
-            )
+            print("  ".join(part for part in (queue["queueId"], queue["name"], *_parts(queue)) if part))
     return 0
+
+
+def _parts(queue: dict[str, Any]) -> Iterator[str]:
+    """Targets as people want them, the last hour, what the loop did, and who froze the queue."""
+    yield "deleted" if queue["deleted"] else ""
+    targets = {medium: level["serviceLevelSeconds"] for medium, level in queue["mediaTypes"].items()}
+    yield ", ".join(_target(queue, medium, told) for medium, told in targets.items() if told is not None)
+    yield ", ".join(_hour(medium, hour) for medium, hour in queue["lastHour"].items() if hour["offered"])
+    yield "; ".join(f"{medium} adjusted, step {one['step']}" for medium, one in queue["standing"].items())
+    yield "; ".join(f"{medium} is being given back" for medium in queue["givingBack"])
+    yield f"{len(queue['joinedByLoop'])} members joined by the loop" if queue["joinedByLoop"] else ""
+    yield f"frozen by {queue['frozen']['by']} at {queue['frozen']['at']}" if queue["frozen"] else ""
+
+
+def _target(queue: dict[str, Any], medium: str, told: float) -> str:
+    standing = queue["standing"].get(medium)
+    if standing is None or standing["baseline"]["serviceLevelSeconds"] == told:
+        return f"{medium} {told:g} s"
+    return f"{medium} {standing['baseline']['serviceLevelSeconds']:g} s (now {told:g} s)"
+
+
+def _hour(medium: str, hour: dict[str, Any]) -> str:
+    level = "" if hour["serviceLevel"] is None else f", {hour['serviceLevel']:.1%} in time"
+    return f"{medium}: {hour['offered']} offered in the hour{level}"
 
 
 async def _brake(options: argparse.Namespace, action: str, parser: argparse.ArgumentParser) -> int:

@@ -40,8 +40,8 @@ async def test_lines_of_tail_are_read_whatever_their_order(tmp_path: Path) -> No
         for offset, message in enumerate(event.to_message() for event in (*reversed(BUSY), queue(60)))
     ]
     file.write_bytes(b"\n".join(orjson.dumps(as_dict(record)) for record in records))
-    first, *_ = await backtest(Settings(), [file])
-    assert first.action == "adjust"
+    (first, *_), names = await backtest(Settings(), [file])
+    assert (first.action, names[first.subject]) == ("adjust", "Email Support")
     file.write_text("{}\n")
     with pytest.raises(PoisonError, match=r"recorded\.jsonl:1"):
         await backtest(Settings(), [file])

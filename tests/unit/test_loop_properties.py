@@ -177,6 +177,8 @@ async def tried(story: list[tuple[Any, ...]], mode: Mode, *, named: bool) -> Non
     assert world.held is None or not (world.held.joined or world.held.standing)
     judged(world.decisions, world.topics[Outcome])
     await world.start(Mode.ACT)
+    world.ask("queue-resume")
+    world.tick()
     for _ in range(8):
         world.at += timedelta(minutes=4)
         await world.volume("email", *KINDS["breach"])

@@ -42,15 +42,18 @@ class Blank:
         yield
 
 
-async def backtest(settings: Settings, files: Sequence[Path]) -> list[Decision]:
-    """In the order of the volume's times. `files` hold lines of `tail --json`; none = the log of the settings.
+async def backtest(settings: Settings, files: Sequence[Path]) -> tuple[list[Decision], Mapping[str, str]]:
+    """In the order of the volume's times, and the queues' names by subject.
+
+    `files` hold lines of `tail --json`; none = the log of the settings.
 
     Raises `PoisonError` for a line that is no record, naming it.
     """
     events = _from_files(files) if files else await _from_log(settings)
     queues = {event.subject: event for event in events if isinstance(event, QueueUpdated)}
     volumes = sorted((e for e in events if isinstance(e, VolumeUpdated)), key=lambda event: (event.time, event.id))
-    return await replay(settings, queues, volumes)
+    names = {subject: queue.name for subject, queue in queues.items()}
+    return await replay(settings, queues, volumes), names
 
 
 async def replay(
