@@ -102,7 +102,7 @@ class Consumer:
     def __init__(self, member: Member, tasks: asyncio.TaskGroup) -> None:
         self._member = member
         self._tasks = tasks
-        self._way: Way = Serial(member) if member.group.pure else Effects(member, tasks)
+        self._way: Way = Serial(member, tasks) if member.group.pure else Effects(member, tasks)
         self._joined: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
         self._ticker = Ticker(
             member.group.ticks,
@@ -118,7 +118,7 @@ class Consumer:
         self._replayed = self._measured = member.now() - timedelta(days=1)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`; FatalErrors of lanes and ticks come through the task group."""
+        """Until `stop`; FatalErrors of lanes, commits and ticks come through the task group."""
         member = self._member
         watch = self._tasks.create_task(self._watch(stop))
         try:

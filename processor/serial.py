@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
 from processor.audit import OUTCOMES, Chains
 from processor.deadletters import error_text
 from processor.errors import FatalError, Revoked
-from processor.event import Publishable
-from processor.eventlog import Message, Record, Subscription
+from processor.eventlog import Record, Subscription
+from processor.flight import Batch, Flight
 from processor.member import Done, Member
 from processor.replays import Replay
 from processor.retry import Interrupted, Outcome, Verdict
@@ -25,46 +24,38 @@ BREATHER = 50
 """Records after which other tasks of the process have their turn."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """What one commit of one partition will hold."""
-
-    partition: int
-    offset: int
-    messages: list[Message] = field(default_factory=list)
-    events: list[Publishable] = field(default_factory=list)
-    """Those among the messages that are counted."""
-    newest: datetime | None = None
-
-
 class Serial:
     """The pure way. Tables take outputs at once, so the next record sees them; the commit follows.
 
-    A commit that failed is repeated as it is: its outputs are in the tables already. Whether one
-    that failed landed after all is asked first, so nothing is appended twice.
+    While a round is committed the next one is polled and judged. Whoever reads the log for what this
+    group wrote, or appends to it, waits until that has landed.
     """
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, tasks: asyncio.TaskGroup) -> None:
         self._member = member
+        self._flight = Flight(member, tasks)
         self._chains = Chains(member.log, member.group.name)
-        self._positions: dict[int, int] = {}
-        self._newest: dict[int, datetime] = {}
+        self._next: dict[int, int] = {}
+        """By partition that is ours: the next offset to judge."""
         self._due: dict[tuple[str, int], datetime] = {}
         self._busy = asyncio.Lock()
 
     async def assign(self, partition: int) -> None:
         """Tables first, then polling."""
-        self._positions[partition] = await self._member.take(partition)
+        self._next[partition] = self._flight.positions[partition] = await self._member.take(partition)
 
     async def revoke(self, partitions: Sequence[int]) -> Mapping[int, int]:
         """Ends what is being done; returns the next offsets."""
         for partition in partitions:
             if leaving := self._member.leaving.get(partition):
                 leaving.set()
+        offsets = {}
         async with self._busy:
-            offsets = {p: self._positions.pop(p) for p in partitions if p in self._positions}
+            await self._flight.landed()
             for partition in partitions:
-                self._newest.pop(partition, None)
+                self._next.pop(partition, None)
+                if (offset := self._flight.forget(partition)) is not None:
+                    offsets[partition] = offset
                 self._member.drop(partition)
             self._due = {key: due for key, due in self._due.items() if key[1] not in partitions}
             self._chains.forget()
@@ -72,14 +63,15 @@ class Serial:
 
     @property
     def positions(self) -> Mapping[int, int]:
-        """The next offset of each partition that is ours."""
-        return self._positions
+        """The next offset of each partition that is ours: what is before it is committed."""
+        return self._flight.positions
 
     @property
     def oldest(self) -> datetime | None:
         """About when the oldest unfinished record was appended: just after the newest that is finished."""
         lag = self._member.progress.lag
-        return min((self._newest[p] for p in self._newest if lag.get(p)), default=None)
+        newest = self._flight.newest
+        return min((newest[p] for p in newest if lag.get(p)), default=None)
 
     def wait(self) -> timedelta:
         """How long a poll may take, so that ticks are on time."""
@@ -91,30 +83,29 @@ class Serial:
         return self._member.policy.batch
 
     async def round(self, subscription: Subscription, records: Sequence[Record]) -> None:
-        """Do these records, and the ticks that are due."""
+        """Do these records, and the ticks that are due. What was judged is being committed when it returns."""
         async with self._busy:
             parts: dict[int, list[Record]] = {}
             for record in records:
-                if record.offset >= self._positions.get(record.partition, record.offset + 1):
+                if record.offset >= self._next.get(record.partition, record.offset + 1):
                     parts.setdefault(record.partition, []).append(record)
-            batches = [Batch(partition, self._positions[partition]) for partition in parts]
+            batches = [Batch(partition, self._next[partition], self._next[partition]) for partition in parts]
             for batch in batches:
                 await self._work(subscription, batch, parts[batch.partition])
-            async with asyncio.TaskGroup() as commits:  # at one time: for some logs that is one fsync
-                for batch in batches:
-                    commits.create_task(self._commit(subscription, batch))
-            for partition in list(self._positions):
+            await self._flight.begin(subscription, batches)
+            for partition in list(self._next):
                 await self._tick(subscription, partition)
 
     async def replay(self, subscription: Subscription, partition: int) -> None:
         """Dead letters that were asked for once more, each with what tells that it is done."""
         async with self._busy:
-            if partition not in self._positions:
+            if partition not in self._next:
                 return
             leaving = self._member.leaving[partition]
             for replay in await self._member.replays.news(partition):
+                await self._flight.landed()
                 record = await self._member.insist("present", leaving, partial(self._member.present, replay))
-                batch = Batch(partition, self._positions[partition])
+                batch = Batch(partition, self._next[partition], self._next[partition])
                 await self._do([record], batch, replay=replay)
                 self._member.count()
                 work = partial(subscription.append, partition, batch.messages)
@@ -130,6 +121,7 @@ class Serial:
         except Interrupted:
             return  # what is finished is committed, the rest comes again
         finally:
+            self._next[partition] = batch.offset
             member.count()
 
     async def _do(
@@ -165,41 +157,17 @@ class Serial:
         self, verdict: Verdict[Done], error: Exception, batch: Batch, subscription: Subscription | None
     ) -> Verdict[Done]:
         """A fold that fails is a bug; the tables took part of what will not be appended, so they are read again."""
+        partition = batch.partition
+        await self._flight.landed()
         if subscription:
-            await self._commit(subscription, batch)
+            await self._flight.commit(subscription, batch)
+            if self._flight.positions[partition] != batch.offset:
+                raise Interrupted
+            batch.begin, batch.tried = batch.offset, False
             batch.messages, batch.events = [], []
-        leaving = self._member.leaving[batch.partition]
-        await self._member.insist("reload", leaving, partial(self._member.reload, batch.partition))
+        leaving = self._member.leaving[partition]
+        await self._member.insist("reload", leaving, partial(self._member.reload, partition))
         return Verdict(Outcome.BUG, verdict.attempts, error=error)
-
-    async def _commit(self, subscription: Subscription, batch: Batch) -> None:
-        member, partition = self._member, batch.partition
-        leaving = member.leaving[partition]
-        failed = False
-
-        async def commit() -> None:
-            nonlocal failed
-            if failed:
-                committed = await member.log.committed(member.group.name, member.group.topic)
-                if committed.get(partition, 0) >= batch.offset:
-                    return
-            failed = True
-            await subscription.commit({partition: batch.offset}, batch.messages)
-
-        if batch.offset == self._positions.get(partition):
-            return
-        try:
-            await member.insist("commit", leaving, commit)
-        except (Interrupted, Revoked) as error:
-            log.info("uncommitted", extra={"partition": partition, "reason": type(error).__name__})
-            leaving.set()
-            return
-        self._positions[partition] = batch.offset
-        if batch.newest:
-            self._newest[partition] = batch.newest
-        member.progress.committed = member.progress.moved = member.now()
-        if batch.events and member.group.observe:
-            member.group.observe(member.metrics, batch.events, member.now())
 
     async def _tick(self, subscription: Subscription, partition: int) -> None:
         for tick in self._member.group.partition_ticks:
@@ -217,6 +185,9 @@ class Serial:
     async def _do_tick(self, tick: PartitionTick, subscription: Subscription, partition: int, now: datetime) -> None:
         member = self._member
         leaving = member.leaving[partition]
+        await self._flight.landed()  # of what the tables say its outputs come after
+        if leaving.is_set():
+            raise Interrupted
         await member.insist("catch-up", leaving, partial(member.catch_up, partition))
         try:
             done = member.written(partition, tick.work(partition, now))

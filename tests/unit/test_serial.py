@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -205,19 +206,20 @@ async def test_no_poll_outlasts_the_next_tick() -> None:
     log, time = MemoryLog(), NOON
     group = Sum().group(partition_ticks=(PartitionTick("more", timedelta(seconds=0.3), lambda *_: []),))
     member = Member(group, log, Policy(), Metrics.build(), lambda: time, Progress(group.name, group.topic))
-    serial = Serial(member)
 
     async def take(partitions: Iterable[int]) -> None:
         for partition in partitions:
             await serial.assign(partition)
 
-    async with log.subscribe(group.topic, group.name, take, serial.revoke) as subscription:
-        await serial.round(subscription, ())
-        assert serial.wait() == timedelta(seconds=0.3)
-        time += timedelta(seconds=0.2)
-        assert serial.wait() == timedelta(seconds=0.1)
-        time += timedelta(seconds=0.2)
-        assert serial.wait() == timedelta(0)
+    async with asyncio.TaskGroup() as tasks:
+        serial = Serial(member, tasks)
+        async with log.subscribe(group.topic, group.name, take, serial.revoke) as subscription:
+            await serial.round(subscription, ())
+            assert serial.wait() == timedelta(seconds=0.3)
+            time += timedelta(seconds=0.2)
+            assert serial.wait() == timedelta(seconds=0.1)
+            time += timedelta(seconds=0.2)
+            assert serial.wait() == timedelta(0)
 
 
 async def test_partitions_that_leave_and_come_back_lose_and_double_nothing() -> None:
