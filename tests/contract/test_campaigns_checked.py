@@ -12,7 +12,7 @@ from handlers.requests.words import InvalidRequest
 from processor.clients.api import NotFound
 from processor.errors import ConflictError, RefusedError
 from sandbox.genesys.guard import Failure
-from sandbox.names import uid
+from sandbox.names import VOICE, uid
 from tests.contract.campaignsdesk import BUSY, FREE, SCHEDULES, WEEKDAYS, both, dialled, make, planned, request, rules
 from tests.contract.jobsdesk import desk
 
@@ -105,3 +105,27 @@ async def test_a_campaign_that_is_not_there(dialect: str) -> None:
     async with desk(dialect) as there:
         with pytest.raises(NotFound):
             await rules(there).plan(request(there, uid("campaign", "nobody's")))
+
+
+@both
+async def test_shifts_are_those_that_touch_the_window_from_their_beginning_to_their_end(dialect: str) -> None:
+    async with desk(dialect) as there:
+        world, now = there.sandbox.world, there.sandbox.world.now()
+        window = now - timedelta(hours=6), now + timedelta(hours=18)
+        agents = list(world.agents.values())[:12]
+        told = await there.jobs.campaigns.shifts([agent.id for agent in agents], *window)
+        expected = {
+            agent.id: [(one.start, one.end) for one in world.roster.between(agent, *window)] for agent in agents
+        }
+    assert {agent: list(spans) for agent, spans in told.items()} == expected
+    assert any(expected.values())
+
+
+async def test_only_who_is_joined_counts_among_a_campaigns_agents() -> None:
+    async with desk("platform") as there:
+        before = await there.jobs.campaigns.campaign(FREE)
+        queue = there.sandbox.world.members[VOICE.id]
+        queue[before.agents[0]] = False
+        after = await there.jobs.campaigns.campaign(FREE)
+    assert (before.most_agents, after.most_agents) == (len(before.agents), len(before.agents) - 1)
+    assert set(before.agents) - set(after.agents) == {before.agents[0]}
