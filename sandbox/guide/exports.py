@@ -6,9 +6,11 @@ from typing import Any
 
 from sandbox.clock import stamp
 from sandbox.genesys.guard import Call, Json, Refusal, Route, not_found
+from sandbox.genesys.pages import page
 from sandbox.guide.hub import Hub
 from sandbox.guide.profiles import CHANGED
 from sandbox.names import uid
+from sandbox.options import Options
 from sandbox.world import World
 
 SCOPE = ("eventstream:export:read",)
@@ -20,7 +22,8 @@ MOST_ON_PAGE = 100
 class Exports:
     """`orders` by id, as they were made; `noted` by export: each holds what happened since it was made."""
 
-    def __init__(self, world: World, hub: Hub) -> None:
+    def __init__(self, options: Options, world: World, hub: Hub) -> None:
+        self._options = options
         self._world = world
         self.orders: dict[str, Json] = {}
         self.noted: dict[str, list[Json]] = {}
@@ -29,10 +32,14 @@ class Exports:
     def routes(self) -> list[Route]:
         """What is served."""
         return [
-            Route("GET", EXPORTS, lambda _: {"entities": list(self.orders.values())}, SCOPE),
+            Route("GET", EXPORTS, self.listed, SCOPE),
             Route("POST", EXPORTS, self.create, SCOPE),
             Route("POST", f"{EXPORTS}/query", self.query, SCOPE),
         ]
+
+    def listed(self, call: Call) -> Json:
+        """In pages."""
+        return page(call, list(self.orders.values()), self._options.most_on_page)
 
     def create(self, call: Call) -> Json:
         """Every call makes one more, also under a name that there is already."""

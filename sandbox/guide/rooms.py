@@ -45,7 +45,7 @@ class Rooms:
         self.queues = Queues(options, world, floor, skills, self.hub)
         self.wrap_up_codes = WrapUpCodes(options, world)
         self.profiles = Profiles(options, world, self.hub)
-        self.exports = Exports(world, self.hub)
+        self.exports = Exports(options, world, self.hub)
 
     def routes(self) -> Iterator[Route]:
         """Every operation."""

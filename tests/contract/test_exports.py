@@ -122,6 +122,16 @@ async def test_an_export_whose_answer_was_lost_is_found_again() -> None:
         assert len(there.sandbox.guide.exports.orders) == 1
 
 
+async def test_ours_is_found_on_whichever_page_of_the_list_it_stands() -> None:
+    async with office() as there:
+        order = {"name": "theirs", "type": TYPE, "format": "JSON", "id": "other"}
+        there.sandbox.guide.exports.orders.update({f"other-{n}": {**order, "id": f"other-{n}"} for n in range(60)})
+        exports = jobs(there.api, Time()).exports
+        assert exports
+        made = await exports.create(PLAN.order)
+        assert (await exports.find(PLAN.order.name), await exports.find("nobody's")) == (made, None)
+
+
 async def test_all_pages_are_read_and_then_only_what_is_new() -> None:
     async with office() as there:
         await there.read()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from processor.clients.api import Api, NotAllowed, NotFound
 from processor.clients.genesys.jobs.exports import Exported, ExportOrder
+from processor.clients.genesys.pages import to_the_end
 from processor.errors import RetryableError
 
 EXPORTS = "/api/v2/eventstreams/exports"
@@ -18,9 +19,9 @@ class Exports:
         self._api = api
 
     async def find(self, name: str, /) -> str | None:
-        """By the list of all: the guide shows none, so its absence is no fault."""
+        """By the list of all: the guide shows none, so its absence is no fault. All pages."""
         try:
-            listed = (await self._api.request("GET", EXPORTS)).json().get("entities") or []
+            listed, _ = await to_the_end(self._api, EXPORTS)
         except (NotFound, NotAllowed):
             return None
         return next((str(one["id"]) for one in listed if one.get("name") == name and one.get("id")), None)
