@@ -40,7 +40,7 @@ from handlers.normalise import count as count_normalised
 from handlers.normalise.burial import burial
 from handlers.normalise.horizon import horizon
 from handlers.policy import REMEMBERED, Mode, Rule, Selection, remember
-from handlers.reconcile import state_tick, volume_tick
+from handlers.reconcile import Held, state_tick, volume_tick
 from handlers.requests.ends import LogEnds
 from handlers.requests.operating_hours import Hours
 from handlers.requests.plans import Configure
@@ -128,15 +128,7 @@ def look_up(
     """Look-heres → Genesys → genesys.raw; and what has to be asked for without being told."""
     queues: Table[QueueUpdated, QueueUpdated] = Table(QueueUpdated, fold=last)
     decisions: Table[Decision, Decision] = Table(Decision, fold=last)
-    schedules: Table[ScheduleUpdated, tuple[str, ...]] = Table(ScheduleUpdated, fold=_schedule_ids)
-    others = (ShiftsUpdated, PresenceUpdated, QueueUpdated, CampaignUpdated, ProfileUpdated)
-    held: list[Table[Any, Any]] = [schedules, *(_held(event) for event in others)]
-
-    def parts(subject: str) -> dict[str, list[str]]:
-        return {"scheduleIds": list(ids)} if (ids := schedules.get(subject)) else {}
-
-    def known() -> set[str]:
-        return {subject for table in held for subject, _ in table.items()}
+    held = Held()
 
     def polled() -> list[str]:
         return [queue.queue_id for _, queue in queues.items() if not queue.deleted]
@@ -150,24 +142,14 @@ def look_up(
 
     cursors: Table[ExportCursor, ExportCursor] = Table(ExportCursor, fold=last)
     ticks: tuple[Tick, ...] = (
-        state_tick(genesys, known, parts),
+        state_tick(genesys, held.subjects, held.parts),
         volume_tick(genesys, targets, polled, now, policy.poll),
     )
     if exports and policy.export:
         ticks += (export_tick(exports, policy.export, cursors, genesys.organisation_id, now),)
     handler = LookUp(genesys, now)
-    watches: tuple[Table[Any, Any], ...] = (queues, decisions, cursors, *held)
+    watches: tuple[Table[Any, Any], ...] = (queues, decisions, cursors, *held.tables)
     return [Group("look-up", "genesys.lookups", (on(Lookup, handler),), watches=watches, ticks=ticks, observe=count)]
-
-
-def _schedule_ids(_: tuple[str, ...] | None, group: ScheduleUpdated) -> tuple[str, ...] | None:
-    """Which schedules are known of a group; one may be asked for by itself only in the guides' dialect."""
-    return None if group.deleted else tuple(schedule.schedule_id for schedule in group.schedules)
-
-
-def _held(event: type[Event]) -> Table[Any, bool]:
-    """Only which subjects there are."""
-    return Table(event, fold=lambda _, one: None if one.deleted else True)
 
 
 def sync(far: FarSides, now: Callable[[], datetime]) -> list[Group]:

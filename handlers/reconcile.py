@@ -13,10 +13,21 @@ from typing import Any
 
 import orjson
 
-from handlers.events import Lookup
+from handlers.events import (
+    CampaignUpdated,
+    Lookup,
+    PresenceUpdated,
+    ProfileUpdated,
+    QueueUpdated,
+    ScheduleUpdated,
+    ShiftsUpdated,
+)
 from processor.clients.genesys import Genesys
-from processor.event import Envelope, Publishable, instant
+from processor.event import Envelope, Event, Publishable, instant
 from processor.routing import Tick
+from processor.table import Table
+
+OTHERS = (ShiftsUpdated, PresenceUpdated, QueueUpdated, CampaignUpdated, ProfileUpdated)
 
 LOOKS: Mapping[str, tuple[str, ...]] = {
     "schedule-group": ("schedule-group",),
@@ -31,6 +42,32 @@ Known = Callable[[], Iterable[str]]
 """The subjects that the clean topics hold."""
 Parts = Callable[[str], Mapping[str, Any]]
 """What else is to be said about a look-here at this subject: the parts of it that only the clean topics know."""
+
+
+class Held:
+    """What the clean topics hold. Whoever uses it keeps its `tables` loaded."""
+
+    def __init__(self) -> None:
+        self._groups: Table[ScheduleUpdated, tuple[str, ...]] = Table(ScheduleUpdated, fold=_schedule_ids)
+        self.tables: tuple[Table[Any, Any], ...] = (self._groups, *(_subjects_of(event) for event in OTHERS))
+
+    def subjects(self) -> set[str]:
+        """All but what was deleted."""
+        return {subject for table in self.tables for subject, _ in table.items()}
+
+    def parts(self, subject: str) -> Mapping[str, Any]:
+        """Of a schedule group: the schedules that are known of it."""
+        return {"scheduleIds": list(ids)} if (ids := self._groups.get(subject)) else {}
+
+
+def _schedule_ids(_: tuple[str, ...] | None, group: ScheduleUpdated) -> tuple[str, ...] | None:
+    """Which schedules are known of a group; one may be asked for by itself only in the guides' dialect."""
+    return None if group.deleted else tuple(schedule.schedule_id for schedule in group.schedules)
+
+
+def _subjects_of(event: type[Event]) -> Table[Any, bool]:
+    """Only which subjects there are."""
+    return Table(event, fold=lambda _, one: None if one.deleted else True)
 
 
 def no_parts(_: str) -> Mapping[str, Any]:
