@@ -9,7 +9,10 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
+
+import orjson
 
 from processor.eventlog import Topic
 from processor.eventlog.partitions import partition_of
@@ -17,10 +20,12 @@ from processor.eventlog.sqlite_commits import Commits
 from processor.eventlog.sqlite_compaction import delete
 from processor.eventlog.sqlite_reader import Reader
 from processor.eventlog.sqlite_schema import connect, first_id
+from processor.eventlog.sqlite_verify import DIGEST
 
 SPAN = 20_000
 AT_ONCE = 500
 FIND = "SELECT id, value FROM records WHERE id >= ? AND id < ? AND key = ?"
+HEADERS = "SELECT headers FROM records WHERE id = ?"
 BEHIND = """SELECT offsets.consumers FROM offsets JOIN partitions ON partitions.slot = offsets.slot
     WHERE offsets.slot = ? AND offsets.next < partitions.next"""
 
@@ -84,10 +89,18 @@ def _erase(connection: sqlite3.Connection, slot: int, stays: Mapping[int, bytes 
     try:
         for row, value in stays.items():
             if value is not None:
-                connection.execute("UPDATE records SET value = ? WHERE id = ?", (value, row))
+                (headers,) = connection.execute(HEADERS, (row,)).fetchone()
+                changed = (value, _with_digest(headers, value), row)
+                connection.execute("UPDATE records SET value = ?, headers = ? WHERE id = ?", changed)
         delete(connection, slot, [row for row, value in stays.items() if value is None])
     finally:
         connection.execute("PRAGMA secure_delete = OFF")
+
+
+def _with_digest(headers: bytes, value: bytes) -> bytes:
+    """The digest of what stays, where there was one: it is as it was written, not damaged."""
+    told = orjson.loads(headers)
+    return orjson.dumps({**told, DIGEST: sha256(value).hexdigest()}) if DIGEST in told else headers
 
 
 def empty_write_ahead(path: Path) -> None:

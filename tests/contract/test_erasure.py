@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from processor.eventlog import Message
+from processor.eventlog.sqlite_verify import verify
 from tests.contract.filelog import no_offsets, nothing, open_log, rows, state
 
 
@@ -31,6 +34,16 @@ async def test_what_must_stay_is_reduced(file):
         reduce = {"kept": lambda value: value[:1] if value == b"long" else None}
         assert (await log.erase("a", reduce))["kept"] == 2
         assert await rows(log, "kept") == [("a", b"l"), ("b", b"other")]
+
+
+async def test_what_was_reduced_is_not_taken_for_damage(file):
+    digest = sha256(b"long").hexdigest()
+    async with open_log(file) as log:
+        await log.append([Message("kept", "a", b"long", {"ce_datadigest": digest, "ce_id": "1"})])
+        await log.erase("a", {"kept": lambda value: value[:1]})
+        (record,) = [one async for one in log.read("kept", 0, 0, 1)]
+    assert record.message.headers == {"ce_datadigest": sha256(b"l").hexdigest(), "ce_id": "1"}
+    assert verify(file).damages == []
 
 
 async def test_the_newest_is_spared_where_somebody_has_not_read_it(file):
