@@ -10,6 +10,7 @@
     │   ├── NotValid       the far side says that what it was sent is wrong, or names nothing that is there
     │   └── UnknownEnd     an effect was tried and nobody can say whether it is there: a person decides
     └── FatalError       the process must stop: exit 1, commit nothing past it
+        └── SettingsError  what it was told is not usable: exit 2
 
 Anything else that is raised is a bug: three attempts, then a dead letter.
 Errors are translated once, at the edge where they arise; nobody above looks at a status code.
@@ -80,3 +81,7 @@ class UnknownEnd(RefusedError):
 
 class FatalError(ProcessorError):
     """The process cannot go on: wrong settings, a log that is not ours, too many bugs."""
+
+
+class SettingsError(FatalError):
+    """The settings are not usable; the message names each that is wrong, and never shows a secret."""

@@ -10,18 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from processor.errors import FatalError, ProcessorError
+from processor.errors import ProcessorError, SettingsError
 
 Read = TypeVar("Read")
 
 TOLERANCE_SECONDS = 300
 """How far a signed timestamp may lie from our clock (Standard Webhooks)."""
 
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 SIGNATURES_AT_MOST = 16
 """A sender that rotates sends two or three; more is somebody making us work."""
 
@@ -118,13 +120,13 @@ def _match(given: Sequence[bytes], known: Sequence[bytes]) -> int:
 
 
 def _each(setting: str, entries: Sequence[str], read: Callable[[str], Read]) -> tuple[Read, ...]:
-    """All of a setting's values read. Raises FatalError that names the setting and which value."""
+    """All of a setting's values read. Raises SettingsError that names the setting and which value."""
     found = []
     for number, entry in enumerate(entries, 1):
         try:
             found.append(read(entry))
         except ValueError as error:
-            raise FatalError(f"{setting}, value {number}: {error}") from None
+            raise SettingsError(f"{setting}, value {number}: {error}") from None
     return tuple(found)
 
 
@@ -158,22 +160,23 @@ class Verifier:
         api_keys: Sequence[str] = (),
         insecure: bool = False,
     ) -> Verifier:
-        """From the settings' own forms. Raises FatalError that names the setting, never the value.
+        """From the settings' own forms. Raises SettingsError that names the setting, never the value.
 
         `insecure` lets everybody in; a signature that is wrong is still refused.
         """
         keys: dict[str, list[bytes]] = {}
         for number, entry in enumerate(api_keys, 1):
             name, separator, value = entry.partition(":")
-            if not (separator and name.strip() and value.strip()):
-                raise FatalError(f"WEBHOOK_API_KEY, value {number}: `Header-Name: value` expected")
+            if not (separator and HEADER_NAME.fullmatch(name.strip()) and value.strip()):
+                raise SettingsError(f"WEBHOOK_API_KEY, value {number}: `Header-Name: value` expected")
             keys.setdefault(name.strip().lower(), []).append(value.strip().encode())
         for number, entry in enumerate(basic, 1):
-            if ":" not in entry:
-                raise FatalError(f"WEBHOOK_BASIC, value {number}: `user:password` expected")
+            user, _, password = entry.partition(":")
+            if not (user and password):
+                raise SettingsError(f"WEBHOOK_BASIC, value {number}: `user:password` expected")
         hmac_keys = _each("WEBHOOK_SECRETS", secrets, secret_bytes)
         if not all(genesys):
-            raise FatalError("WEBHOOK_GENESYS_SECRET has an empty value")
+            raise SettingsError("WEBHOOK_GENESYS_SECRET has an empty value")
         return cls(
             secrets=hmac_keys,
             public_keys=_public_keys(public_keys) if public_keys else (),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from processor.app.kafka import connection_of, is_kafka, order_of
 from processor.app.topics import TOPICS
-from processor.errors import FatalError
+from processor.errors import SettingsError
 from processor.eventlog import EventLog
 from processor.eventlog.awaited import AwaitedLog
 from processor.eventlog.kafka import KafkaLog
@@ -29,15 +29,15 @@ def utc_now() -> datetime:
 
 
 def log_file(settings: Settings) -> Path:
-    """The embedded log's file. Raises `FatalError` for any other log."""
+    """The embedded log's file. Raises `SettingsError` for any other log."""
     return file_of(settings.log)
 
 
 def file_of(place: str) -> Path:
-    """The file of `sqlite:///FILE`. Raises `FatalError` for anything else."""
+    """The file of `sqlite:///FILE`. Raises `SettingsError` for anything else."""
     kind, _, path = place.partition("://")
     if kind != "sqlite" or not path.startswith("/"):
-        raise FatalError(f"{kind}:// is not an embedded log: this needs LOG=sqlite:///FILE")
+        raise SettingsError(f"{kind}:// is not an embedded log: this needs LOG=sqlite:///FILE")
     return Path(path.removeprefix("/"))
 
 
@@ -83,6 +83,6 @@ async def open_later(settings: Settings, metrics: Metrics, member_id: str) -> As
 
 @asynccontextmanager
 async def open_file(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[SqliteLog]:
-    """The embedded log, for what only that can do. Raises `FatalError` when the settings name another."""
+    """The embedded log, for what only that can do. Raises `SettingsError` when the settings name another."""
     async with SqliteLog.open(log_file(settings), TOPICS, settings.partitions, utc_now, metrics) as log:
         yield log

@@ -129,9 +129,14 @@ def _receiver_wanted(settings: Settings, roles: Sequence[Role], *, channel: bool
 
 
 def _audit(settings: Settings, roles: Sequence[Role]) -> list[Group]:
-    """The audit file is written where requests are carried out, for all processes that share the log."""
+    """The audit file is written where requests are carried out, for all processes that share the log.
+
+    Raises `SettingsError` when it can be none.
+    """
     if settings.audit_file is None or not (Role.ALL in roles or Role.REQUESTS in roles):
         return []
+    if settings.audit_file.is_dir():
+        raise SettingsError(f"AUDIT_FILE: {settings.audit_file} is a folder: name a file in it")
     return [audit_group(settings.audit_file)]
 
 

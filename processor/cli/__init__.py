@@ -8,6 +8,7 @@ because of a conflict, 5 not permitted, 6 far side unreachable.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -72,6 +73,9 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; what goes wrong is one line on stderr that says what to do."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us: the next file that is opened must not be it
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", closefd=False))
     parser = argparse.ArgumentParser(
         prog="genesys-processor",
         description="Genesys Cloud events into a log, out to WFM systems and calendars, and back into the queues.",

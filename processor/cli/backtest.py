@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from handlers.events import Decision
 from processor.app.errands.backtesting import backtest
@@ -58,8 +59,9 @@ def with_rule(settings: Settings, words: list[str]) -> Settings:
         changed[name] = value
     try:
         rule = LoopRule.model_validate({**settings.loop_rule.model_dump(), **changed})
-    except ValueError as error:
-        raise SettingsError(f"--rule: {error}") from error
+    except ValidationError as error:
+        wrong = [f"{one['loc'][0]}: {one['msg']}" for one in error.errors(include_url=False)]
+        raise SettingsError(f"--rule {'; '.join(wrong)}") from error
     return settings.model_copy(update={"loop_rule": rule})
 
 

@@ -13,6 +13,7 @@ from processor.app.errands.connections import connections
 from processor.app.errands.permissions import rights
 from processor.app.farsides import redactor
 from processor.app.log import open_log, utc_now
+from processor.app.receiving import verifier_of
 from processor.app.switches import switched_off
 from processor.errors import ProcessorError, RefusedError, RetryableError
 from processor.settings import PREFIX, TABLES, Settings, load, secret_fields
@@ -60,18 +61,21 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _check(settings: Settings) -> int:
+    hide = redactor(settings)
     for name in Settings.model_fields:
         value = getattr(settings, name)
         if value not in (None, (), {}):
-            print(f"{PREFIX}{name.upper()}={_shown(value)}")
+            print(f"{PREFIX}{name.upper()}={hide(_shown(value))}")
     print()
-    if not any(getattr(settings, name) for name in PROOFS):
+    if any(getattr(settings, name) for name in PROOFS):
+        verifier_of(settings)
+    else:
         print("off: callbacks: `serve` refuses to start, since no caller could prove who he is (set WEBHOOK_BASIC)")
     for line in switched_off(settings):
         print(f"off: {line}")
     codes = [await _log_answers(settings)]
     async for one in connections(settings):
-        print(f"{one.name}: {one.url}: {one.said}")
+        print(f"{one.name}: {hide(one.url)}: {one.said}")
         codes.append(_code(one.error))
     if settings.genesys_client_id and max(codes) == 0:  # nobody can be asked while he does not answer
         codes.append(await _permitted(settings))

@@ -16,10 +16,11 @@ import aiohttp
 import orjson
 
 from processor.app.log import open_log
+from processor.cli.numbers import seconds
 from processor.demo.account import Account
 from processor.demo.report import records, report
 from processor.demo.scene import Scene
-from processor.errors import FatalError, PoisonError
+from processor.errors import FatalError, PoisonError, SettingsError
 from processor.settings import load
 
 SETTLE_SECONDS = 30.0
@@ -29,12 +30,12 @@ def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("demo", help="see it all work on this machine", description=__doc__)
     parser.add_argument(
-        "--seconds", type=float, metavar="S", help="stop after so long, and report (default: until Ctrl-C)"
+        "--seconds", type=seconds, metavar="S", help="stop after so long, and report (default: until Ctrl-C)"
     )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report there as JSON")
     parser.add_argument("--seed", type=int, default=1, help="the same seed, the same day")
     parser.add_argument(
-        "--kill-at", type=float, metavar="S", help="kill -9 the product after S seconds, start it again"
+        "--kill-at", type=seconds, metavar="S", help="kill -9 the product after S seconds, start it again"
     )
     parser.add_argument("--wfm-down", type=_span, metavar="S..T", help="take the WFM stand-in down from S to T seconds")
     parser.add_argument(
@@ -58,6 +59,8 @@ def _span(text: str) -> tuple[float, float]:
 async def _demo(options: argparse.Namespace) -> int:
     if options.seconds is not None and options.seconds < 10:
         raise PoisonError("--seconds: at least 10, so that something can happen")
+    if options.report and not options.report.absolute().parent.is_dir():
+        raise SettingsError(f"--report {options.report}: there is no folder {options.report.absolute().parent}")
     folder = options.folder or Path(tempfile.mkdtemp(prefix="genesys-processor-"))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,6 +11,7 @@ import orjson
 
 from processor.app.errands.drift import Drift, drift
 from processor.app.log import open_log
+from processor.cli.numbers import counted
 from processor.event import instant
 from processor.settings import load
 
@@ -25,14 +26,14 @@ TITLES = {
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("drift", help="unknown event types and fields seen", description=__doc__)
-    parser.add_argument("--limit", type=int, default=LIMIT, help=f"newest raw records to look at (default {LIMIT})")
+    parser.add_argument("--limit", type=counted, default=LIMIT, help=f"newest raw records to look at (default {LIMIT})")
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     parser.set_defaults(run=lambda options: asyncio.run(_run(options)))
 
 
 async def _run(options: argparse.Namespace) -> int:
     async with open_log(load()) as log:
-        seen = await drift(log, max(1, options.limit))
+        seen = await drift(log, options.limit)
     print(orjson.dumps(_facts(seen), option=orjson.OPT_INDENT_2).decode() if options.json else _page(seen))
     return 0
 

@@ -6,12 +6,14 @@ import argparse
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import orjson
 
+from processor.cli.numbers import port
 from processor.devkafka.cluster import Cluster, cluster
 from processor.devkafka.jars import cache_folder, fetched
 from processor.devkafka.stay import plan_of
@@ -29,17 +31,13 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="how many (default: 1)")
     parser.add_argument(
-        "--port", type=_port, default=9092, help="of the first node, the others follow (default: 9092; 0: free ones)"
+        "--port",
+        type=partial(port, last=LAST_PORT),
+        default=9092,
+        help="of the first node, the others follow (default: 9092; 0: free ones)",
     )
     parser.add_argument("--folder", type=Path, help="where its data and logs stay (default: ./data/kafka-NODES)")
     parser.set_defaults(run=_run)
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {LAST_PORT}")
-    return number
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from processor.app.log import log_file, open_file
-from processor.errors import ConflictError
+from processor.errors import ConflictError, FatalError, RetryableError
 from processor.eventlog.sqlite_verify import verify
 from processor.settings import load
 
@@ -29,7 +29,10 @@ async def _backup(options: argparse.Namespace) -> int:
     if options.file.exists():
         raise ConflictError(f"{options.file} exists", remedy="name a file that does not")
     async with open_file(load()) as log:
-        await log.backup(options.file)
+        try:
+            await log.backup(options.file)
+        except RetryableError as error:
+            raise FatalError(str(error)) from error  # no far side is at fault, and nobody tries again
     print(options.file)
     return 0
 

@@ -20,6 +20,7 @@ from processor.event import instant
 from processor.settings import Settings, SettingsError, load
 from processor.signatures import sign, sign_hub
 
+EXAMPLE = "http://127.0.0.1:8080/webhooks/genesys"
 TIMEOUT = aiohttp.ClientTimeout(total=15)
 
 
@@ -46,6 +47,8 @@ async def _post(options: argparse.Namespace) -> int:
             try:
                 async with session.post(url, data=body, headers=headers(settings, body), timeout=TIMEOUT) as answer:
                     text = await answer.text()
+            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+                raise SettingsError(f"--url {url!r} is no web address such as {EXAMPLE}") from error
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
                 raise RetryableError(f"{url} does not answer: {error}; is the receiver running?") from error
             if answer.status != 202:
@@ -55,7 +58,9 @@ async def _post(options: argparse.Namespace) -> int:
 
 
 def target(settings: Settings) -> str:
-    """The receiver that these settings would start."""
+    """The receiver that these settings would start. Raises SettingsError when that has another port each time."""
+    if settings.receiver_port == 0:
+        raise SettingsError("RECEIVER_PORT=0 is another port at each start: name the receiver with --url")
     scheme = "https" if settings.receiver_tls_cert else "http"
     return f"{scheme}://{settings.receiver_host}:{settings.receiver_port}/webhooks/genesys"
 

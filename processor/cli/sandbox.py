@@ -7,6 +7,7 @@ import asyncio
 import signal
 from typing import Any
 
+from processor.cli.numbers import port
 from processor.settings import load
 from sandbox.options import Options
 from sandbox.run import run
@@ -15,9 +16,11 @@ from sandbox.run import run
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("sandbox", help="a contact centre to try things on", description=__doc__)
-    parser.add_argument("--port", type=int, default=8090, metavar="N", help="of Genesys (default: 8090; 0: a free one)")
     parser.add_argument(
-        "--wfm-port", type=int, default=8091, metavar="N", help="of the WFM system (default: 8091; 0: a free one)"
+        "--port", type=port, default=8090, metavar="N", help="of Genesys (default: 8090; 0: a free one)"
+    )
+    parser.add_argument(
+        "--wfm-port", type=port, default=8091, metavar="N", help="of the WFM system (default: 8091; 0: a free one)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same day")
     parser.add_argument(

@@ -13,7 +13,7 @@ from urllib.request import proxy_bypass_environment as bypassed  # type: ignore[
 
 from yarl import URL
 
-from processor.errors import FatalError
+from processor.errors import SettingsError
 
 SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 """WebSockets go the way of the scheme that they are upgraded from."""
@@ -27,11 +27,11 @@ class Proxies:
 
     @classmethod
     def from_environment(cls) -> Proxies:
-        """As it is now. Raises FatalError for a proxy whose address is none."""
+        """As it is now. Raises SettingsError for a proxy whose address is none."""
         found = getproxies_environment()
         for scheme in ("http", "https"):
             if (address := found.get(scheme)) and not _is_address(address):
-                raise FatalError(f"{scheme.upper()}_PROXY is no address such as http://proxy.example.com:3128")
+                raise SettingsError(f"{scheme.upper()}_PROXY is no address such as http://proxy.example.com:3128")
         return cls(found)
 
     def to(self, url: URL) -> URL | None:

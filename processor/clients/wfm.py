@@ -26,7 +26,7 @@ from typing import Any, Self
 import orjson
 
 from processor.clients.api import Api, Rejected
-from processor.errors import FarSideDown, FatalError, PoisonError, RefusedError, RetryableError
+from processor.errors import FarSideDown, PoisonError, RefusedError, RetryableError, SettingsError
 from processor.event import Event, instant
 from processor.signatures import secret_bytes, sign
 
@@ -111,12 +111,12 @@ class Wfm:
         linger: float = 0.02,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """A batch waits `linger` seconds for company, up to `most`. Raises FatalError when the secret is none."""
+        """A batch waits `linger` seconds for company, up to `most`. Raises SettingsError when the secret is none."""
         try:
             if secret:
                 secret_bytes(secret)
         except ValueError as error:
-            raise FatalError(f"the secret of {api.name}: {error}") from None
+            raise SettingsError(f"the secret of {api.name}: {error}") from None
         self._api = api
         self._secret = secret
         self._now = now

@@ -21,6 +21,7 @@ from processor.clients.pace import Time
 from processor.clients.proxies import Proxies
 from processor.clients.refusals import why
 from processor.clients.replies import Rejected, Reply
+from processor.errors import SettingsError
 
 MOST_FRAME_BYTES = 4 * 1024 * 1024
 SKEW = timedelta(seconds=2)
@@ -30,10 +31,16 @@ Observe = Callable[[str, str, float], None]
 
 
 def open_session(ca_file: Path | None = None) -> aiohttp.ClientSession:
-    """The connections of the process; close it last. `ca_file`: trust these authorities too."""
+    """The connections of the process; close it last. `ca_file`: trust these authorities too.
+
+    Raises `SettingsError` when it holds none.
+    """
     trust = ssl.create_default_context()
     if ca_file:
-        trust.load_verify_locations(ca_file)
+        try:
+            trust.load_verify_locations(ca_file)
+        except OSError as error:
+            raise SettingsError(f"CA_FILE: {ca_file} cannot be used: {error.strerror or error}") from error
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=trust, limit=0, keepalive_timeout=30),
         cookie_jar=aiohttp.DummyCookieJar(),

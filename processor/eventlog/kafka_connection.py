@@ -20,7 +20,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
-from processor.errors import FatalError, RetryableError
+from processor.errors import RetryableError, SettingsError
 
 REQUEST_MS = 5_000
 """A broker that hangs is given up after this; a dead one shows at once."""
@@ -123,24 +123,24 @@ def connection(
     cert_file: Path | None = None,
     key_file: Path | None = None,
 ) -> Connection:
-    """Raises `FatalError` naming what is missing or cannot be read; it never shows a secret."""
+    """Raises `SettingsError` naming what is missing or cannot be read; it never shows a secret."""
     options: dict[str, Any] = {"security_protocol": protocol}
     if protocol.endswith("SSL"):
         try:
             options["ssl_context"] = create_ssl_context(cafile=ca_file, certfile=cert_file, keyfile=key_file)
         except OSError as error:
-            raise FatalError(f"KAFKA_CA_FILE, KAFKA_CERT_FILE or KAFKA_KEY_FILE cannot be used: {error}") from error
+            raise SettingsError(f"KAFKA_CA_FILE, KAFKA_CERT_FILE or KAFKA_KEY_FILE cannot be used: {error}") from error
     if protocol.startswith("SASL"):
         if mechanism is None:
-            raise FatalError(f"KAFKA_SECURITY_PROTOCOL={protocol} needs KAFKA_SASL_MECHANISM")
+            raise SettingsError(f"KAFKA_SECURITY_PROTOCOL={protocol} needs KAFKA_SASL_MECHANISM")
         options["sasl_mechanism"] = mechanism
         if mechanism == "OAUTHBEARER":
             if token_file is None:
-                raise FatalError("KAFKA_SASL_MECHANISM=OAUTHBEARER needs KAFKA_TOKEN_FILE")
+                raise SettingsError("KAFKA_SASL_MECHANISM=OAUTHBEARER needs KAFKA_TOKEN_FILE")
             options["sasl_oauth_token_provider"] = TokenFile(token_file)
         else:
             if not username or not password:
-                raise FatalError(f"KAFKA_SASL_MECHANISM={mechanism} needs KAFKA_USERNAME and KAFKA_PASSWORD")
+                raise SettingsError(f"KAFKA_SASL_MECHANISM={mechanism} needs KAFKA_USERNAME and KAFKA_PASSWORD")
             options |= {"sasl_plain_username": username, "sasl_plain_password": password}
     return Connection(bootstrap, member_id, options)
 

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from processor.errors import FatalError
+from processor.errors import SettingsError
 from processor.settings.model import Settings, secret_fields
 from processor.settings.tables import TABLES, CapacityFloor, Destination, LoopRule, ProfileExport, ProfileRule
 
@@ -35,10 +35,6 @@ __all__ = [
 ]
 
 PREFIX = "PROCESSOR_"
-
-
-class SettingsError(FatalError):
-    """The settings are not usable; the message names each that is wrong, and never shows a secret."""
 
 
 def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from processor.settings.places import Address, BaseAddress, hidden_in, wrong_file, wrong_log
 from processor.settings.regions import Region
 from processor.settings.tables import PUSHED, CapacityFloor, Destination, LoopRule, ProfileExport, ProfileRule
 
@@ -34,7 +35,7 @@ Days = Annotated[tuple[date, ...], BeforeValidator(_days)]
 class Settings(BaseModel):
     """What one process is told. Field names are the environment's names in lower case."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     log: str = "sqlite:///./data/events.db"
     """Where events are kept: `sqlite:///FILE`, or `kafka://host:port,host:port`."""
@@ -86,9 +87,9 @@ class Settings(BaseModel):
     """`platform`: the official API. `guide`: the endpoints of the five guides."""
     genesys_region: Region = "mypurecloud.com"
     """Region of the organisation, as in `api.<region>`."""
-    genesys_api_url: str | None = None
+    genesys_api_url: BaseAddress | None = None
     """Instead of the region: where the API is."""
-    genesys_login_url: str | None = None
+    genesys_login_url: BaseAddress | None = None
     """Instead of the region: where tokens are."""
     genesys_client_id: str | None = None
     """OAuth client (client credentials). Without it: no look-ups, no loop, no requests."""
@@ -97,7 +98,7 @@ class Settings(BaseModel):
     genesys_requests_per_minute: int = Field(default=300, ge=10)
     """What Genesys allows this client; a fifth of it is kept for the loop's adjustments."""
 
-    wfm_url: str | None = None
+    wfm_url: BaseAddress | None = None
     """Base address of the WFM system that events are pushed to."""
     wfm_secret: SecretStr | None = None
     """Standard Webhooks secret that signs the pushes."""
@@ -105,7 +106,7 @@ class Settings(BaseModel):
     """Which topics are pushed."""
     destinations: Mapping[str, Destination] = Field(default_factory=dict)
     """By name: further systems that events are pushed to, each with its own pace, outages and topics."""
-    caldav_url: str | None = None
+    caldav_url: BaseAddress | None = None
     """Base address of the CalDAV server's home for our collections."""
     caldav_user: str | None = None
     """User at the CalDAV server."""
@@ -113,7 +114,7 @@ class Settings(BaseModel):
     """Password at the CalDAV server."""
     calendar_secret: SecretStr | None = None
     """Makes the addresses of the `.ics` feeds unguessable; without it there are no feeds."""
-    escalation_url: str | None = None
+    escalation_url: Address | None = None
     """Where people are told about the loop's decisions."""
     escalation_secret: SecretStr | None = None
     """Standard Webhooks secret that signs the escalations."""
@@ -143,7 +144,7 @@ class Settings(BaseModel):
     profile_export: ProfileExport | None = None
     """The event export of routing profiles (guide dialect); without it their changes are not heard of."""
 
-    public_url: str | None = None
+    public_url: BaseAddress | None = None
     """Where Genesys reaches the receiver; needed to register it."""
     trusted_proxies: Texts = ()
     """CIDRs whose `Forwarded` and `X-Forwarded-For` count."""
@@ -181,8 +182,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
-        if not self.log.startswith(("sqlite:///", "kafka://")):
-            raise ValueError("LOG must be sqlite:///FILE or kafka://host:port[,host:port]")
+        if wrong := wrong_log(self.log):
+            raise ValueError(f"LOG {wrong}")
         if bool(self.receiver_tls_cert) != bool(self.receiver_tls_key):
             raise ValueError("RECEIVER_TLS_CERT and RECEIVER_TLS_KEY go together")
         if self.genesys_client_id and not self.genesys_client_secret:
@@ -195,6 +196,10 @@ class Settings(BaseModel):
         reserved = {"wfm", "calendar"} & set(self.destinations)
         if reserved:
             raise ValueError(f"destinations: {reserved.pop()!r} is a name of our own, choose another")
+        for word in self.loop_queues:
+            kind, colon, rest = word.partition(":")
+            if colon and not (kind in ("name", "division", "media") and rest.strip()):
+                raise ValueError(f"LOOP_QUEUES: {word!r} is no id, and begins with none of name:, division:, media:")
         if self.loop_mode == "act" and not self.loop_queues:
             raise ValueError("LOOP_MODE=act needs LOOP_QUEUES: say which queues the loop may touch")
         return self
@@ -203,8 +208,8 @@ class Settings(BaseModel):
     def _spools(self) -> Self:
         if self.spool and not self.log.startswith("kafka://"):
             raise ValueError("SPOOL is for LOG=kafka://… only; the embedded log needs none")
-        if self.spool and not self.spool.startswith("sqlite:///"):
-            raise ValueError("SPOOL must be sqlite:///FILE")
+        if self.spool and (wrong := wrong_file(self.spool)):
+            raise ValueError(f"SPOOL {wrong}")
         if self.spool_max_bytes and not self.spool:
             raise ValueError("SPOOL_MAX_BYTES needs SPOOL")
         if 0 < self.spool_max_bytes < self.receiver_max_bytes:
@@ -245,6 +250,9 @@ class Settings(BaseModel):
             value = getattr(self, name)
             items = value if isinstance(value, tuple) else (value,)
             found.extend(item.get_secret_value() for item in items if isinstance(item, SecretStr))
+        addresses = [getattr(self, name) for name in type(self).model_fields if name.endswith("_url")]
+        for address in (*filter(None, addresses), *(one.url for one in self.destinations.values())):
+            found.extend(hidden_in(address))
         return tuple(found)
 
 

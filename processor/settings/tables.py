@@ -7,11 +7,13 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from processor.settings.places import BaseAddress
+
 
 class LoopRule(BaseModel):
     """When the loop acts on a queue, and how far; the defaults are those of the e-mail routing guide."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     offered_above: int = 500
     """Breach only when more contacts than this were offered in the last hour."""
@@ -36,7 +38,7 @@ class LoopRule(BaseModel):
 class PeakPeriod(BaseModel):
     """When most contacts come: on these days from `start` to `end`, on the clocks of each schedule."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     days: tuple[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], ...]
     """Days of the week."""
@@ -55,7 +57,7 @@ class PeakPeriod(BaseModel):
 class CapacityFloor(BaseModel):
     """What a request about working hours may not go below; nought asks for nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     weekly_hours: float = Field(default=0, ge=0, le=168)
     """Hours of an ordinary week."""
@@ -74,7 +76,7 @@ class CapacityFloor(BaseModel):
 class ProfileRule(BaseModel):
     """What utilisation is recommended for a routing profile; the defaults are those of the routing profile guide."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     long_wait_seconds: float = Field(default=30, ge=0)
     """More is recommended when contacts wait longer than this on average …"""
@@ -95,7 +97,7 @@ class ProfileRule(BaseModel):
 class ProfileExport(BaseModel):
     """The event export that tells of changed routing profiles (guide dialect); made when there is none of this name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     endpoint: str
     """Where Genesys shall put its own copy: the bucket's address."""
@@ -118,9 +120,9 @@ PUSHED: tuple[Pushed, ...] = ("schedules", "shifts", "presence", "queues", "camp
 class Destination(BaseModel):
     """One more system that events are pushed to, beside the WFM system: an e-mail gateway, say."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
-    url: str
+    url: BaseAddress
     """Base address; batches go to `<url>/events`."""
     secret: SecretStr | None = None
     """Standard Webhooks secret that signs the pushes."""

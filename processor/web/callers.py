@@ -8,7 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from processor.errors import FatalError
+from processor.errors import SettingsError
 
 CALLERS_AT_MOST = 10_000
 _FORWARDED_FOR = re.compile(r'for=("[^"]*"|[^;,\s]+)', re.IGNORECASE)
@@ -20,13 +20,13 @@ class Proxies:
     """The proxies that are believed when they say for whom they speak; nobody else is."""
 
     def __init__(self, networks: Sequence[str] = ()) -> None:
-        """CIDRs or addresses. Raises FatalError naming the one that is neither."""
+        """CIDRs or addresses. Raises SettingsError naming the one that is neither."""
         self._networks: list[Network] = []
         for text in networks:
             try:
                 self._networks.append(ipaddress.ip_network(text.strip(), strict=False))
             except ValueError:
-                raise FatalError(f"TRUSTED_PROXIES: {text!r} is no address and no network like 10.0.0.0/8") from None
+                raise SettingsError(f"TRUSTED_PROXIES: {text!r} is no address and no network like 10.0.0.0/8") from None
 
     def caller(self, peer: str, headers: Mapping[str, str]) -> str:
         """The address nearest to us that is not a trusted proxy; `headers` by lower-case name."""

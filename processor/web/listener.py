@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from processor.errors import FatalError
+from processor.errors import FatalError, SettingsError
 from processor.web.answers import problem
 from processor.web.plain import PlainConnection, PlainConnections, PlainPosts
 
@@ -177,7 +177,7 @@ def _tls_context(tls: Tls) -> ssl.SSLContext:
     try:
         _load(context, tls)
     except (OSError, ssl.SSLError) as error:
-        raise FatalError(f"RECEIVER_TLS_CERT and RECEIVER_TLS_KEY cannot be used: {error}") from error
+        raise SettingsError(f"RECEIVER_TLS_CERT and RECEIVER_TLS_KEY cannot be used: {error}") from error
     return context
 
 
