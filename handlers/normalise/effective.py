@@ -27,15 +27,15 @@ def effective(
 ) -> tuple[tuple[Interval, ...], tuple[ScheduleException, ...]]:
     """Open less closed less holidays, and the exceptions. Raises PoisonError at the field that is unusable.
 
-    An interval with a part in the horizon stands whole. Exceptions: every holiday, every closure
-    that does not recur, and without a date what nobody could tell us.
+    An interval with a part in the horizon stands whole, less what cuts it outside the horizon.
+    Exceptions: every holiday, every closure that does not recur, and without a date what nobody
+    could tell us.
     """
-    opened: list[Span] = []
-    shut: list[Span] = []
-    exceptions: set[ScheduleException] = set()
-    for one in schedules:
-        (opened if one.role == "open" else shut).extend(_spans(one, horizon, holidays))
-        exceptions.update(_exceptions(one, horizon, holidays))
+    patterns = tuple(schedules)
+    opened = [span for one in patterns if one.role == "open" for span in _spans(one, horizon, holidays)]
+    reach = _reach(opened, horizon)
+    shut = [span for one in patterns if one.role != "open" for span in _spans(one, reach, holidays)]
+    exceptions = {exception for one in patterns for exception in _exceptions(one, horizon, holidays)}
     hours = touching(less(opened, shut), horizon)
     return intervals(hours), tuple(
         sorted(exceptions, key=lambda e: (e.date is None, e.date or date.min, e.schedule_id, e.reason))
@@ -66,14 +66,22 @@ def _spans(one: SchedulePattern, horizon: Horizon, holidays: Holidays) -> list[S
     where = zone(one.time_zone, "timezoneId" if "entries" in one.pattern else "timeZone")
     if "entries" in one.pattern:
         open_hours = weekly(entries(one.pattern["entries"], "scheduleEntries"), where, horizon)
-        days = (whole_day(when, where) for when, _ in _dates(one, horizon, holidays) if when)
-        found = less(open_hours, filter(None, days))
+        dates = _dates(one, _reach(open_hours, horizon), holidays)
+        found = less(open_hours, filter(None, (whole_day(when, where) for when, _ in dates if when)))
     elif one.pattern:
         start, end = written_times(one.pattern, where)
         found = list(recurring(start, end, _rule(one), where, horizon))
     else:
         found = []
     return union(named(found, one.schedule_id))
+
+
+def _reach(spans: Iterable[Span], horizon: Horizon) -> Horizon:
+    """The horizon, and as far beyond it as any of these spans."""
+    found = tuple(spans)
+    return Horizon(
+        start=min((horizon.start, *(one.start for one in found))), end=max((horizon.end, *(one.end for one in found)))
+    )
 
 
 def _rule(one: SchedulePattern) -> str:

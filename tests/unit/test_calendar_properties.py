@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.calendar_events import schedule_calendar
@@ -123,8 +123,24 @@ def test_the_calendar_shows_what_is_open(schedules):
     assert shown([ics([entry], now) for entry in wanted.entries], event) == open_hours(event)
 
 
+CLOSED_BEFORE = (
+    SchedulePattern(
+        schedule_id="open",
+        time_zone="UTC",
+        pattern={"start": "2026-01-17T03:00:00", "end": "2026-01-18T04:00:00", "rrule": "FREQ=DAILY"},
+    ),
+    SchedulePattern(
+        schedule_id="closed",
+        role="closed",
+        time_zone="UTC",
+        pattern={"start": "2026-03-05T23:15:00", "end": "2026-03-06T13:30:00", "rrule": ""},
+    ),
+)
+
+
 @settings(max_examples=20, deadline=None, phases=PHASES)
 @given(groups(), st.integers(1, 6))
+@example(CLOSED_BEFORE, 4)
 def test_it_goes_on_showing_it_as_the_days_go_by_and_unchanged_is_not_written(schedules, days):
     standing: dict[str, bytes] = {}
     for day in (0, days):

@@ -160,3 +160,30 @@ async def test_a_callback_older_than_the_answer_brings_nothing_back():
     (fate,) = await desk.post(callback(10, id="removed"))
     assert isinstance(fate, Fate)
     assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == Written.of(before)
+
+
+async def test_what_reaches_over_the_horizons_edges_is_cut_outside_it_too():
+    desk = await Desk.open()  # from 8 March to 23 March
+    (record,) = await answered(
+        desk,
+        {
+            "group": group("UTC", openSchedules=["first", "last"], closedSchedules=["early", "late"]),
+            "schedules": [
+                official("first", "2026-03-06T08:00:00", "2026-03-08T10:00:00"),
+                official("last", "2026-03-22T08:00:00", "2026-03-25T10:00:00"),
+                official("early", "2026-03-07T00:00:00", "2026-03-07T12:00:00"),
+                official("late", "2026-03-24T00:00:00", "2026-03-24T12:00:00"),
+            ],
+        },
+    )
+    assert [(f"{one.start:%d-%H}", f"{one.end:%d-%H}") for one in record.intervals] == [
+        ("07-12", "08-10"),
+        ("22-08", "24-00"),
+    ]
+
+
+async def test_a_holiday_of_the_day_before_the_horizon_cuts_what_reaches_into_it():
+    desk = await Desk.open(holidays={"h": ("2026-03-06",)})
+    always = [{"daysOfWeek": ["friday"], "startTime": "12:30", "endTime": "12:20"}]
+    (record,) = await desk.post(callback(timezoneId="Etc/GMT+12", scheduleEntries=always, holidays=["h"]))
+    assert f"{record.intervals[0].start:%d-%H:%M} {record.intervals[0].end:%d-%H:%M}" == "07-12:00 08-00:20"
