@@ -23,7 +23,7 @@ check: .venv/dev .venv/renderer
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/test_house.py tests/test_manifests.py
+	$(BIN)/python -m pytest tests/test_house.py tests/test_manifests.py tests/test_manifests_selectors.py
 
 chaos: .venv/dev
 	CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kills.py
