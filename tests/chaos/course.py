@@ -238,8 +238,9 @@ class Course:
 
 
 def course_of(rounds: int) -> list[str]:
-    """So many of the long course, from its beginning again and again; 0 is the short one."""
-    return [LONG[number % len(LONG)] for number in range(rounds)] or list(SHORT)
+    """So many of the long course (or of CHAOS_FAULTS), from its beginning again and again; 0 is the short one."""
+    faults = tuple(filter(None, os.environ.get("CHAOS_FAULTS", "").split(","))) or LONG
+    return [faults[number % len(faults)] for number in range(rounds)] or list(SHORT)
 
 
 def site(folder: Path, name: str, bootstrap: str, seed: int, more: dict[str, str]) -> Site:

@@ -83,8 +83,9 @@ def violations(
 ) -> list[str]:
     """`told` None: there was no WFM system. `dense` False: not each offset is a record (Kafka's transactions)."""
     clean = sorted((row for row in log if row.topic in CLEAN), key=lambda row: (row.topic, row.partition, row.offset))
-    found = [*_lost(posts, log), *_invented(posts, log), *_fates(log), *_twice(clean), *_scattered(log)]
-    found += [*(_gaps(log) if dense else ()), *_back(clean), *_overwritten(posts, log, clean)]
+    found = [*_empty(posts), *_lost(posts, log), *_invented(posts, log), *_fates(log), *_twice(clean)]
+    found += [*_scattered(log), *(_gaps(log) if dense else ())]
+    found += [*_untrue(posts, clean), *_back(clean), *_overwritten(posts, log, clean)]
     if told is not None:
         found += [*told_wrongly(told, clean)]
     return found
@@ -92,6 +93,11 @@ def violations(
 
 def _raw(log: Iterable[Row]) -> Iterator[Row]:
     return (row for row in log if row.topic == "genesys.raw")
+
+
+def _empty(posts: Sequence[Post]) -> Iterator[str]:
+    if not any(post.acknowledged for post in posts):
+        yield "empty: nothing was acknowledged, so this history shows nothing"
 
 
 def _lost(posts: Sequence[Post], log: Sequence[Row]) -> Iterator[str]:
@@ -153,6 +159,18 @@ def _gaps(log: Sequence[Row]) -> Iterator[str]:
     for (topic, partition), found in offsets.items():
         if sorted(found) != list(range(len(found))):
             yield f"order: the offsets of {topic}-{partition} are not 0 to {len(found) - 1}"
+
+
+def _untrue(posts: Sequence[Post], clean: Sequence[Row]) -> Iterator[str]:
+    """A clean record says of its own facet what its cause has said."""
+    sent = {post.id: post for post in posts if post.facet in FACETS}
+    for row in clean:
+        cause = sent.get(row.cause[0])
+        if row.topic == "genesys.presence" and cause:
+            name, since = FACETS[cause.facet]
+            if (row.data.get(name), row.data.get(since)) != (cause.value, cause.at):
+                shown = f"{row.data.get(name)} since {row.data.get(since)}"
+                yield f"untrue: {row.place} says {shown}, its cause {cause.value} since {cause.at}"
 
 
 def _back(clean: Sequence[Row]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.chaos.faultless import PLANTS, faultless
 from tests.chaos.history import Post, Row, Told, rows, violations
 
 SUBJECT = "agent/u-1"
@@ -107,6 +109,31 @@ PLANTED: dict[str, tuple[str, Sequence[Row], Sequence[Told]]] = {
 def test_it_sees(what):
     said, log, told = PLANTED[what]
     assert any(said in found for found in violations(POSTS, log, told)), violations(POSTS, log, told)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_faultless_product_passes_whatever_its_callers_did(seed: int) -> None:
+    history = faultless(seed)
+    kinds = {row.topic for row in history.log}
+    assert kinds == {"genesys.raw", "genesys.presence", "genesys.fates", "genesys.deadletters"}
+    assert not violations(history.posts, history.log, history.told)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("what", PLANTS)
+def test_a_fault_at_any_place_of_it_is_seen(what: str, seed: int) -> None:
+    history = faultless(seed)
+    PLANTS[what](random.Random(seed), history)
+    for dense in (True, False):
+        assert violations(history.posts, history.log, history.told, dense=dense)
+
+
+def test_an_empty_history_is_no_good_one() -> None:
+    assert violations((), ()) == ["empty: nothing was acknowledged, so this history shows nothing"]
+    history = faultless(1)
+    refused = [replace(post, acknowledged=False) for post in history.posts]
+    assert violations(refused, history.log, history.told)
+    assert len(violations(history.posts, ())) >= sum(post.acknowledged for post in history.posts)
 
 
 def test_what_was_refused_may_be_there_or_not():

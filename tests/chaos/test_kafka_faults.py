@@ -1,7 +1,8 @@
 """Several processes on Kafka, under load, through faults: judged by what was told and what librdkafka reads.
 
 `make test` runs a short course on one broker; `make chaos` runs CHAOS_ROUNDS rounds on three, pauses
-that outlast a session among them, and writes what it saw to CHAOS_REPORT. CHAOS_SEED chooses another course.
+that outlast a session among them, and writes what it saw to CHAOS_REPORT. CHAOS_SEED chooses another course, CHAOS_FAULTS
+(`twins,all brokers away`) other faults.
 """
 
 from __future__ import annotations
