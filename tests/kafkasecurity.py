@@ -23,6 +23,8 @@ from processor.devkafka.plan import HOST, draw, free_ports
 from tests.kafkabroker import had
 
 USER, PASSWORD = "app", "app-secret"
+LIMITED, LIMITED_PASSWORD = "limited", "limited-secret"
+"""May do what somebody permits him; all others may do everything."""
 MODULES = "org.apache.kafka.common.security"
 PEM, PKCS8, PLAIN = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
 
@@ -125,10 +127,11 @@ def _properties(folder: Path, keys: str) -> dict[str, str]:
         "OAUTH": "SASL_PLAINTEXT",
     }
     plain, scram, oauth = "listener.name.saslplain", "listener.name.saslscram", "listener.name.oauth"
+    users = " ".join(f'user_{name}="{word}"' for name, word in ((USER, PASSWORD), (LIMITED, LIMITED_PASSWORD)))
     return {
         "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         f"{plain}.sasl.enabled.mechanisms": "PLAIN",
-        f"{plain}.plain.sasl.jaas.config": f'{MODULES}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";',
+        f"{plain}.plain.sasl.jaas.config": f"{MODULES}.plain.PlainLoginModule required {users};",
         f"{scram}.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512",
         f"{scram}.scram-sha-256.sasl.jaas.config": f"{MODULES}.scram.ScramLoginModule required;",
         f"{scram}.scram-sha-512.sasl.jaas.config": f"{MODULES}.scram.ScramLoginModule required;",
@@ -143,6 +146,8 @@ def _properties(folder: Path, keys: str) -> dict[str, str]:
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(folder / "ca.pem"),
         "listener.name.mtls.ssl.client.auth": "required",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{USER};User:CN=client",
     }
 
 
