@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from handlers.configure_campaigns import wanted_of
 from handlers.requests.campaign import CampaignScheduleRequest
 from processor.errors import ConflictError, RefusedError
 from sandbox.genesys.guard import Failure
@@ -59,6 +62,28 @@ async def test_undo_is_refused_when_somebody_changed_it_since() -> None:
         undo = CampaignScheduleRequest.read({**rules(there).reverse(asked, plan.before, result.after)})
         with pytest.raises(ConflictError, match="only a part"):
             await make(there, undo)
+
+
+async def test_an_occurrence_that_the_end_cuts_is_taken_out_with_the_rest_and_missed_when_it_is_gone() -> None:
+    async with desk("platform") as there:
+        today = there.clock.now().date()
+        monday = today + timedelta(days=14 - today.weekday())
+        asked = request(there, endDate=f"{monday}T14:00:00")
+        plan, result = await make(there, asked)
+        world = there.sandbox.world
+        (cut,) = world.campaigns[FREE]["intervals"]
+        undo = CampaignScheduleRequest.read(rules(there).reverse(asked, plan.before, result.after))
+        for intervals, stands in (([cut], True), ([], False), ([{"start": "?"}], False)):
+            edited = {**world.campaigns[FREE], "intervals": intervals}
+            world.put(world.campaigns, FREE, edited, "ana")
+            present = await there.jobs.campaigns.present(FREE)
+            assert (there.jobs.campaigns.standing(present, wanted_of(asked)) == FREE) == stands
+            if not stands:
+                with pytest.raises(ConflictError, match="only a part"):
+                    await rules(there).plan(undo)
+        world.put(world.campaigns, FREE, {**world.campaigns[FREE], "intervals": [cut]}, "ana")
+        await make(there, undo)
+        assert FREE not in world.campaigns
 
 
 async def test_the_guide_has_no_call_to_undo_with_and_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -86,6 +87,23 @@ async def test_everything_that_was_not_asked_for_stays_as_it_is(dialect: str) ->
     assert {name: value for name, value in after.items() if name not in told} == {
         name: value for name, value in before.items() if name not in told
     }
+
+
+async def test_what_genesys_shows_and_takes_from_nobody_is_not_sent_back() -> None:
+    """A callback's mode may be shown as empty text, and is a 400 when it is sent so; other modes go back as they came."""
+    async with desk("platform") as there:
+        found = await there.jobs.queues.get(EMAIL.id)
+        settings = there.jobs.queues.settings(found, "email")
+        sent = {}
+        for mode in ("", "AGENT_FIRST", None):
+            callback = {"enableAutoAnswer": True} if mode is None else {"enableAutoAnswer": True, "mode": mode}
+            body = {**found.body, "mediaSettings": {**found.body["mediaSettings"], "callback": callback}}
+            sent[mode] = there.jobs.queues.write(replace(found, body=body), settings).body
+    assert (
+        sent[""]["mediaSettings"]["callback"] == sent[None]["mediaSettings"]["callback"] == {"enableAutoAnswer": True}
+    )
+    assert sent["AGENT_FIRST"]["mediaSettings"]["callback"]["mode"] == "AGENT_FIRST"
+    assert not {"id", "selfUri", "dateModified", "modifiedBy", "memberCount"} & sent[""].keys()
 
 
 @BOTH

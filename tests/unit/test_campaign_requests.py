@@ -204,6 +204,11 @@ def test_the_first_time_that_two_schedules_share() -> None:
         datetime(2026, 7, 14, 14, 30, tzinfo=UTC),
     )
     assert first_overlap(wanted, [apart, junk]) is None
+    nights = [slot("00:00", "06:00", *DAYS), slot("07:00", "08:00", *DAYS), slot("09:00", "10:00", *DAYS)]
+    many = Entry("many", "", body | {"dailySchedule": [*nights, slot("15:59", "16:01", "Thursday")]})
+    overlap = first_overlap(wanted, [many])
+    assert overlap is not None
+    assert overlap.start == datetime(2026, 7, 16, 14, tzinfo=UTC)
 
 
 def test_sums_follow_the_clocks() -> None:

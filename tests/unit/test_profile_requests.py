@@ -109,6 +109,12 @@ def test_what_no_request_may_be(fields: dict[str, Any], place: str) -> None:
     assert place in problems(**fields)
 
 
+def test_ids_that_are_none_are_told_at_their_place_and_break_nothing() -> None:
+    for junk in ([], {}, None, 5, ["a"]):
+        told = problems(profileId="p", wrapUpCodes=[{"id": junk, "default": False}] * 2)
+        assert {"wrapUpCodes[0].id", "wrapUpCodes[1].id"} <= set(told)
+
+
 def test_requests_about_one_profile_keep_their_order() -> None:
     assert ProfileRequest.read({"profileId": "p-1", "queueId": "q"}).subject() == "profile/p-1"
     both = [ProfileRequest.read({"userIds": users, "utilizationPercent": 1}) for users in (["b", "a"], ["a", "c"])]

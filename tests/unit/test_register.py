@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
 
+from handlers.events import Outcome
 from processor.app.registration.registering import TOPICS, TRIGGER_TOPICS, described, receiver_url, register
+from processor.app.registration.registrations import Registrations
+from processor.eventlog import Message
 from processor.settings import Settings, SettingsError, load
+from tests.unit.memorylog import MemoryLog
 
 SECRETS = {"webhook_basic": ["genesys:geheim-1"], "webhook_api_key": ["X-Api-Key: geheim-2"]}
 
@@ -108,6 +113,16 @@ def test_no_secret_is_shown(dialect: str) -> None:
 def test_what_is_missing_is_named(changes: dict[str, Any], form: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         described(settings(**changes), form, None)
+
+
+async def test_what_was_erased_of_a_webhook_leaves_the_last_word_about_it() -> None:
+    log = MemoryLog()
+    memory = Registrations(log, lambda: datetime(2026, 3, 9, tzinfo=UTC))
+    await memory.begun("ours")
+    assert (await memory.known("ours"), await memory.known("another")) == ("", None)
+    await memory.made("ours", "w-1")
+    await log.append([Message(Outcome.topic, "webhook/ours", None, {})])
+    assert await memory.known("ours") == "w-1"
 
 
 async def test_the_official_api_has_no_webhooks_and_the_ways_that_there_are_are_named() -> None:
