@@ -85,7 +85,10 @@ class Door:
 
         Asks only. `done` when all of it is there; else what is there, as of a try that broke off.
         """
-        request = read(asked.kind, asked.fields)
+        request = _read(asked)
+        if isinstance(request, InvalidRequest):  # another version has begun it
+            story = turned_down(Story(asked.id, self.now(), ""), None, request, 0)
+            return self.outcome(asked, None, broken_off(story, begun, {}))
         case = _Case(self, asked, request, self.now(), begun)
         plan = await case.planned()
         if isinstance(plan, Outcome):

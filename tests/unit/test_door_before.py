@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from handlers.door import Door
 from handlers.events import Begun
+from handlers.requests.ends import LogEnds
 from handlers.requests.plans import Plan, Result
 from processor.errors import ConflictError, FatalError, PoisonError, RefusedError, RetryableError
 from processor.eventlog import Record
@@ -12,7 +14,7 @@ from processor.eventlog.partitions import partition_of
 from tests.unit.doordesk import BLUE, GREEN, data, outcomes, through
 from tests.unit.engine import forever
 from tests.unit.memorylog import MemoryLog
-from tests.unit.things import ThingRequest, Things, asked, group
+from tests.unit.things import NOW, ThingRequest, Things, asked, group
 
 PINK = {"colour": "pink", "size": 3}
 pytestmark = pytest.mark.usefixtures("thing_kind")
@@ -137,3 +139,22 @@ async def test_turned_down_at_the_write_after_a_try_that_left_a_part_is_told_wit
     (outcome,) = outcomes(log)
     assert (outcome["status"], outcome["before"], outcome["after"]) == ("failed", GREEN, PINK)
     assert "an earlier try broke off" in outcome["error"]
+
+
+async def test_what_a_process_without_a_log_had_begun_is_explained_and_nothing_is_done_about_it() -> None:
+    """All of it there, a part, none that anybody could see, and fields that this version does not know."""
+    door = Door({"thing": (things := Things(there={"t1": dict(BLUE)}))}, LogEnds(), lambda: NOW, lambda: NOW)
+    begun = Begun(id="b", time=NOW, subject="thing/t1", request_id="r1", before=GREEN, after=BLUE)
+    told = await door.explained(asked("r1"), begun)
+    assert (told.status, told.before, told.after, told.error) == ("done", GREEN, BLUE, None)
+    things.there["t1"] = dict(PINK)
+    told = await door.explained(asked("r1"), begun)
+    assert (told.status, told.before, told.after) == ("failed", GREEN, PINK)
+    assert str(told.error).startswith("its process was stopped before it was done; an earlier try broke off")
+    things.planning, things.hidden = [RefusedError("forbidden")], True
+    told = await door.explained(asked("r1"), begun)
+    assert (told.status, told.after, told.facts["intended"]) == ("failed", {}, BLUE)
+    told = await door.explained(asked("r1", flavour="salt"), begun)
+    assert (told.status, told.before, told.facts["intended"]) == ("failed", GREEN, BLUE)
+    assert "flavour" in str(told.error)
+    assert things.writes == []
