@@ -54,6 +54,16 @@ async def test_limits_of_the_campaign_hold_before_those_of_the_request(dialect: 
     assert "51 is more than the campaign allows: 50" in str(raised.value)
 
 
+async def test_what_stands_is_not_judged_by_limits_that_came_later() -> None:
+    async with desk("guide") as there:
+        asked = request(there)
+        await make(there, asked)
+        there.sandbox.guide.campaigns.campaigns[FREE]["maxConcurrentCalls"] = 20
+        again, unchanged = await make(there, asked)
+        assert len(there.calls()) == 1
+    assert (again.calls, again.before == again.after, unchanged.status) == ((), True, "done")
+
+
 @both
 async def test_where_the_campaign_cannot_be_read_the_request_says_its_limits(dialect: str) -> None:
     scope = {"platform": "outbound:campaign:view", "guide": "outbound:campaign:read"}[dialect]

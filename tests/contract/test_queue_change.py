@@ -18,6 +18,7 @@ from processor.app.requests.files import read_files
 from processor.clients.api import NotFound
 from processor.clients.genesys.guide.jobs import jobs
 from processor.errors import ConflictError, RefusedError
+from processor.event import instant
 from sandbox.guide.queues import construction
 from sandbox.names import ADMIN, EMAIL
 from tests.contract.jobsdesk import desk
@@ -228,3 +229,6 @@ async def test_the_audit_has_the_words_of_genesyss_own_log() -> None:
     assert told["webhookId"]
     assert told["constraints"]
     assert (refused["status"], refused["details"], refused["constraints"]) == ("failure", "no", [])
+    assert (told["timestamp"], told["action"]) == (instant(story.at), "QUEUE_ROUTING_UPDATE")
+    assert (told["latencyMs"], told["conflictRetries"], refused["latencyMs"]) == (12.5, 0, 0)
+    assert "details" not in told
