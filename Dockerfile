@@ -38,5 +38,4 @@ FROM base
 COPY --from=build /opt/product /opt/product
 ENV PATH=/opt/product/bin:$PATH
 EXPOSE 8080 8081
-HEALTHCHECK --interval=10s --timeout=6s --start-period=30s \
-  CMD ["python", "-c", "from http.client import HTTPConnection as C; c = C('127.0.0.1', 8081, timeout=5); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
+HEALTHCHECK --interval=10s --timeout=7s --start-period=30s CMD ["python", "-m", "processor.app.health"]

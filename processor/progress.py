@@ -53,6 +53,8 @@ class Progress:
             first, end = await log.bounds(self.topic, partition)
             lag[partition] = max(0, end - max(first, position))
             metrics.lag_records.labels(self.group, str(partition)).set(lag[partition])
+        for partition in self.lag.keys() - lag.keys():  # it is another process's to tell now
+            metrics.lag_records.remove(self.group, str(partition))
         behind = any(lag.values())
         self.lag, self.oldest, self.measured = lag, oldest if behind else None, now
         if not behind or self.moved is None:

@@ -32,6 +32,19 @@ async def test_how_far_a_group_is_behind_is_unknown_until_it_was_measured():
     assert (shown["lag"], shown["lagSeconds"]) == (0, 0)
 
 
+async def test_the_lag_of_a_partition_that_has_left_is_told_by_its_new_owner_alone():
+    log, metrics = MemoryLog(), Metrics.build()
+    group = Progress("normalise", "genesys.raw")
+    await group.measure(log, metrics, NOW, {0: 0, 1: 0}, None)
+    await group.measure(log, metrics, NOW, {1: 0}, None)
+
+    def told(partition: str) -> float | None:
+        labels = {"group": "normalise", "partition": partition}
+        return metrics.registry.get_sample_value("processor_lag_records", labels)
+
+    assert (told("0"), told("1")) == (None, 0)
+
+
 async def test_a_request_has_the_trace_that_it_came_with():
     log = MemoryLog()
     desk = Desk(load({}), log, [], Metrics.build(), lambda: NOW)
