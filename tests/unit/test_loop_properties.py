@@ -140,6 +140,7 @@ def judged(decisions: list[Decision], outcomes: list[Outcome]) -> None:
             assert about not in told or one.time - told[about] >= RULE.remind_after
             told[about] = one.time
         if one.action == "adjust":
+            told.pop((one.media_type, "giving-back"), None)
             baseline = one.baseline["serviceLevelSeconds"]
             assert one.target["serviceLevelSeconds"] >= tightened(RULE, baseline, one.step)
     done = {one.decision_id for one in outcomes}
