@@ -28,6 +28,8 @@ from processor.telemetry import Metrics
 CHECK_SECONDS = 3.0
 JOIN_SECONDS = 5.0
 """Then the partitions come later; a stop must not wait for them."""
+UNSEEN_BYTES = 64 * 1024 * 1024
+"""For a topic whose settings we may not read: what it does not take its broker refuses, one record alone."""
 LATE_SECONDS = 3.0
 """A batch that is under way for longer than this means that we are not ready."""
 
@@ -49,8 +51,8 @@ class KafkaLog(EventLog):
         self._reader = reader
         self._producer = producer
         self._partitions = partitions
-        self._largest = {topic: int(about["max.message.bytes"]) for topic, about in settings.items()}
-        self._fewest = {topic: int(about["min.insync.replicas"]) for topic, about in settings.items()}
+        self._largest = {topic: int(about.get("max.message.bytes", UNSEEN_BYTES)) for topic, about in settings.items()}
+        self._fewest = {topic: int(about.get("min.insync.replicas", 1)) for topic, about in settings.items()}
         self._metrics = metrics
         self._committed: dict[tuple[str, str], Seats] = {}
 
@@ -143,7 +145,7 @@ class KafkaLog(EventLog):
         subscription = KafkaSubscription(
             topic,
             group,
-            make=lambda: self._connection.consumer(group, max(BATCH_BYTES, self._largest[topic])),
+            make=lambda: self._connection.consumer(group, self._fetched(topic)),
             seats=seats,
             producer=self._producer,
             encode=self._encode,
@@ -183,6 +185,11 @@ class KafkaLog(EventLog):
                 await self._reader.check(self._fewest)
         except TimeoutError:
             raise RetryableError(f"Kafka has not answered for {CHECK_SECONDS:g} s") from None
+
+    def _fetched(self, topic: str) -> int:
+        """Bytes of a partition at once; a batch that is larger comes all the same, by itself."""
+        largest = self._largest[topic]
+        return BATCH_BYTES if largest == UNSEEN_BYTES else max(BATCH_BYTES, largest)
 
     def _encode(self, messages: Sequence[Message]) -> Rows:
         return encode(messages, self._partitions, self._largest)

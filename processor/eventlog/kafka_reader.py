@@ -223,14 +223,19 @@ class Reader:
                     raise errors.NotEnoughReplicasError(f"{reason}, error {code_here}")
 
     async def settings(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        """These settings of each topic, as the brokers have them. Raises `FatalError` for a topic that is not there."""
+        """These settings of each topic, as the brokers have them; none of one whose settings we may not see.
+
+        Raises `FatalError` for a topic that is not there.
+        """
 
         async def ask() -> dict[str, dict[str, str]]:
             resources = [(TOPIC_RESOURCE, topic, list(names)) for topic in sorted(self._topics)]
             answer = await self._client.send(self._node(), DescribeConfigsRequest(resources, include_synonyms=False))
             found = {}
             for code, _, _, topic, entries in answer.resources:
-                if errors.for_code(code) is not errors.UnknownTopicOrPartitionError:
+                if errors.for_code(code) is errors.TopicAuthorizationFailedError:
+                    found[topic] = {}
+                elif errors.for_code(code) is not errors.UnknownTopicOrPartitionError:
                     _raise(code)
                     found[topic] = {entry[0]: entry[1] for entry in entries}
             return found

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -19,7 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from processor.errors import FatalError
+from processor.errors import FatalError, PoisonError
 from processor.eventlog import Message, Topic
 from processor.eventlog.kafka import KafkaLog
 from processor.eventlog.kafka_connection import Connection, connection
@@ -60,12 +61,23 @@ def limited(secured: Secured) -> Connection:
     return connection(secured.plain, protocol="SASL_PLAINTEXT", mechanism="PLAIN", **user)
 
 
+def permit(secured: Secured, rights: list[AclBinding]) -> None:
+    """These from now on, and no others."""
+    admin = AdminClient({"bootstrap.servers": secured.unsecured})
+    about = (ResourceType.ANY, None, ResourcePatternType.ANY, f"User:{LIMITED}", None, AclOperation.ANY)
+    his = AclBindingFilter(*about, AclPermissionType.ANY)
+    for gone in admin.delete_acls([his]).values():
+        gone.result(timeout=20)
+    for made in admin.create_acls(rights).values():
+        made.result(timeout=20)
+    while set(admin.describe_acls(his).result(timeout=20)) != set(rights):
+        pass  # the broker has written them down and will know them in a moment
+
+
 @pytest.fixture
 def where(kafka_secured: Secured) -> Connection:
     """As the product's user, who has these rights and no others."""
-    admin = AdminClient({"bootstrap.servers": kafka_secured.unsecured})
-    for made in admin.create_acls(list(bindings())).values():
-        made.result(timeout=20)
+    permit(kafka_secured, list(bindings()))
     return limited(kafka_secured)
 
 
@@ -90,6 +102,34 @@ async def test_kafka_the_whole_log_with_the_rights_of_the_manifest(kafka_secured
         )
         bounds = await log.bounds(TOPICS[1].name, records[-1].partition)
         assert [r.message.value async for r in log.read(TOPICS[1].name, records[-1].partition, *bounds)] == [b"2"]
+
+
+async def test_kafka_whose_settings_it_may_not_see_it_uses_and_says_that_nobody_checks_them(
+    kafka_secured: Secured,
+) -> None:
+    topic = Topic("genesys.unseen")
+    order = Order([topic], 2, 1024)
+    await prepare(connection(kafka_secured.unsecured), order)
+    permit(kafka_secured, [one for one in bindings() if one.operation is not AclOperation.DESCRIBE_CONFIGS])
+    where = limited(kafka_secured)
+    assert [finding.setting for finding in await prepare(where, order)] == ["settings"]
+    async with (
+        asyncio.timeout(60),
+        KafkaLog.open(where, [topic], 2, lambda: datetime.now(UTC)) as log,
+        log.subscribe(topic.name, "rights-unseen", nothing, no_offsets) as member,
+    ):
+        await log.check()
+        sent = [
+            Message(topic.name, "k", b"1"),
+            Message(topic.name, "k", b"x" * 200_000),
+            Message(topic.name, "k", b"2"),
+        ]
+        ends = await asyncio.gather(*(log.append([one]) for one in sent), return_exceptions=True)
+        assert [type(end) for end in ends] == [type(None), PoisonError, type(None)], "its broker says what is too large"
+        records: list[Any] = []
+        while len(records) < 2:
+            records += await member.poll(10, 0.2)
+        assert [record.message.value for record in records] == [b"1", b"2"]
 
 
 async def test_kafka_what_it_may_not_make_it_asks_somebody_to_make(where: Connection) -> None:

@@ -32,6 +32,23 @@ def test_compose_tells_each_service_settings_that_exist(service: str) -> None:
         assert settings.admin_token is not None, "its port is published"
 
 
+def test_compose_has_a_kafka_that_the_product_and_its_user_reach() -> None:
+    services = COMPOSE["services"]
+    told = services["kafka"]["environment"]
+    listeners = dict(one.split("://") for one in told["KAFKA_LISTENERS"].split(","))
+    reached = dict(one.split("://") for one in told["KAFKA_ADVERTISED_LISTENERS"].split(","))
+    assert services["product"]["environment"]["PROCESSOR_LOG"] == f"kafka://{reached['INSIDE']}"
+    assert services["kafka"]["ports"] == [f"{reached['OUTSIDE']}:{reached['OUTSIDE'].rpartition(':')[2]}"]
+    for name, address in reached.items():
+        assert address.endswith(listeners[name])
+    assert told["KAFKA_CONTROLLER_QUORUM_VOTERS"] == f"{told['KAFKA_NODE_ID']}@kafka{listeners['CONTROLLER']}"
+    assert reached["INSIDE"].startswith("kafka:"), "the service's name"
+    assert {told[name] for name in told if name.endswith(("_REPLICATION_FACTOR", "_MIN_ISR"))} == {"1"}, "one broker"
+    kept = services["kafka"]["volumes"][0].partition(":")[2]
+    assert told["KAFKA_LOG_DIRS"] == kept
+    assert set(services["product"]["depends_on"]) == {"kafka", "centre", "calendars"}
+
+
 def copied() -> list[str]:
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
     words = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
