@@ -72,7 +72,7 @@ def _part(value: object) -> str:
     return _letters(json.dumps(value).encode())
 
 
-def _certificates(folder: Path) -> None:
+def certificates(folder: Path) -> None:
     """An authority, and what it says of the broker and of a client."""
     now = datetime.now(UTC)
     ca_key, ca_name = ec.generate_private_key(ec.SECP256R1()), _name("test authority")
@@ -153,7 +153,7 @@ def _properties(folder: Path, keys: str) -> dict[str, str]:
 
 @contextmanager
 def _secured(folder: Path) -> Iterator[Secured]:
-    _certificates(folder)
+    certificates(folder)
     signer = rsa.generate_private_key(65537, 2048)
     keys = _key_set(folder, signer).as_uri()
     plan = draw(1)

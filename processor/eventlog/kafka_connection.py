@@ -18,9 +18,9 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 
 from processor.errors import RetryableError, SettingsError
+from processor.eventlog.kafka_tls import Following
 
 REQUEST_MS = 5_000
 """A broker that hangs is given up after this; a dead one shows at once."""
@@ -127,7 +127,7 @@ def connection(
     options: dict[str, Any] = {"security_protocol": protocol}
     if protocol.endswith("SSL"):
         try:
-            options["ssl_context"] = create_ssl_context(cafile=ca_file, certfile=cert_file, keyfile=key_file)
+            options["ssl_context"] = Following(ca_file, cert_file, key_file)
         except OSError as error:
             raise SettingsError(f"KAFKA_CA_FILE, KAFKA_CERT_FILE or KAFKA_KEY_FILE cannot be used: {error}") from error
     if protocol.startswith("SASL"):
