@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from processor.errors import RetryableError
+from processor.errors import ProcessorError, RetryableError
 from processor.eventlog import Message, Record
 from processor.eventlog.sqlite import SqliteLog
 from processor.telemetry import Metrics
@@ -124,6 +124,8 @@ class Forwarder:
                 return await self._upstream.append(messages)
             except RetryableError as error:
                 log.info("spool-waits", extra={"error": str(error)})
+            except ProcessorError as error:  # it was acknowledged: a person mends the topic, nothing is thrown away
+                log.error("spool-refused", extra={"error": str(error)})  # noqa: TRY400 - the error's words are all
             await self._upstream.abandon()
             await asyncio.sleep(random.uniform(pause / 2, pause))
             pause = min(pause * 2, self._patience.longest_pause)

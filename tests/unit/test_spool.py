@@ -190,3 +190,19 @@ async def test_what_kafka_never_takes_is_not_kept_for_it_either(tmp_path: Path) 
         with pytest.raises(PoisonError):
             await spool.append([one(0)])
         assert not spool._spooling
+
+
+async def test_what_kafka_does_not_take_any_more_waits_for_a_person_and_the_others_behind_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    upstream = Upstream()
+    upstream.turn("refuses")
+    async with spooling(tmp_path, upstream) as (spool, metrics):
+        await spool.append([one(0)])
+        upstream.turn("cannot write it")
+        await until(lambda: "spool-refused" in caplog.messages)
+        await spool.append([one(1)])
+        assert shown(metrics, "records") == 2
+        upstream.turn("takes")
+        await spool.emptied()
+    assert numbers(upstream) == [0, 1]
