@@ -231,7 +231,7 @@ class Reader:
         async def ask() -> dict[str, dict[str, str]]:
             resources = [(TOPIC_RESOURCE, topic, list(names)) for topic in sorted(self._topics)]
             answer = await self._client.send(self._node(), DescribeConfigsRequest(resources, include_synonyms=False))
-            found = {}
+            found: dict[str, dict[str, str]] = {}
             for code, _, _, topic, entries in answer.resources:
                 if errors.for_code(code) is errors.TopicAuthorizationFailedError:
                     found[topic] = {}
