@@ -105,8 +105,6 @@ class _Pen:
     def edge(self, name: str, where: Zone) -> datetime | None:
         """A date alone as an end includes that day."""
         text = self.fields.get(name)
-        if text is None:
-            return None  # the model says that it is missing
         try:
             shown, only_date = wall(text, name, where)
             if only_date and name == "endDate":

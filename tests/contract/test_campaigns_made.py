@@ -145,6 +145,9 @@ async def test_the_report_tells_what_dials_next_and_how_requests_ended(dialect: 
         "averageLatencyMs": 250,
     }
     (planned_already,) = told["schedules"]
+    assert planned_already.keys() == {"scheduleId", "name", "next"}
+    assert planned_already["name"] == ("Autumn push" if dialect == "platform" else "")
+    assert {"campaignId", "maxConcurrentAgents", "agents"} <= told.keys()
     assert datetime.fromisoformat(planned_already["next"].split(" to ")[1]) > now
     assert (told["name"], told["maxConcurrentCalls"]) == ("Autumn push", 50)
     assert (empty["schedules"], empty["total"], empty["averageLatencyMs"]) == ([], 0, None)

@@ -21,12 +21,15 @@ async def test_what_other_people_planned_stays_and_a_lost_race_is_run_again() ->
         world = there.sandbox.world
         edited = {**world.campaigns[BUSY], "name": "Autumn push, renamed"}
         before = world.campaigns[BUSY]["recurrences"]
+        theirs = {"start": "2031-01-01T10:00:00.000Z", "end": "2031-01-01T11:00:00.000Z"}
+        edited["intervals"] = [theirs]
         world.put(world.campaigns, BUSY, edited, "ana")  # between our plan and our write
         there.sandbox.guard.failures.append(Failure("/api/v2/outbound/schedules", "PUT", status=409, code="conflict"))
         result = await rules(there).carry_out(asked, plan, started=False)
         now = world.campaigns[BUSY]
     assert now["name"] == "Autumn push, renamed"
     assert now["recurrences"][: len(before)] == before
+    assert now["intervals"][0].items() >= theirs.items()
     assert len(now["recurrences"]) == len(before) + 2
     assert (result.status, result.conflict_retries) == ("done", 1)
 

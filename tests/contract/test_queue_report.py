@@ -38,7 +38,10 @@ async def test_the_report_has_the_guides_words_and_does_without_an_audit_log(dia
     names = ["offer.count", "offer.avg.wait.time", "offer.avg.handle.time", "sla.percent", "abandon.count"]
     assert [told["performance"][name] is not None for name in names] == [True] * 5
     assert told["settings"]["slaTarget"] == 70
-    assert len(told["auditTrail"]) == 1
+    (entry,) = told["auditTrail"]
+    assert entry.keys() == {"id", "at", "action", "by", "changes"}
+    assert told["from"] < entry["at"] < told["to"]
+    assert all(entry.values())
     assert [(one["requestId"], one["status"]) for one in told["requests"]] == [("r1", "done"), ("r2", "refused")]
     assert without["auditTrail"] == []
     assert "grant the permission" in without["auditTrailMissing"]

@@ -160,6 +160,8 @@ async def test_platform_requests_are_official(shared: Path) -> None:
         await make(there, request("platform", queueIds=[EMAIL.id], description=None, name="Longer"))
         seen = list(there.sandbox.guard.seen)
     assert {call.method for call in seen} == {"GET", "PUT", "POST"}
+    groups = [call.query["scheduleIds"] for call in seen if call.template == "/api/v2/architect/schedulegroups"]
+    assert groups == [[HOURS]], "only the groups that refer to it are asked for"
     for call in seen:
         official.check(call.method, call.template, call.query, call.body)
 

@@ -83,6 +83,7 @@ def test_the_picture_shows_every_agent_and_what_became_of_all(tmp_path: Path) ->
     texts = [element.text for element in document.iter("{http://www.w3.org/2000/svg}text")]
     assert "3 contacts: 2 routed, 0 unrouted, 1 capacity exceeded" in texts
     assert {"ana", "bo & <co>", "dee"} <= set(texts)
+    assert {"routed", "unrouted", "capacity exceeded", "load before", "free"} <= set(texts), "what each colour means"
     rows = pixels(found.png())
     assert (int(document.get("width") or 0) * 3, int(document.get("height") or 0)) == (len(rows[0]), len(rows))
     colours = {row[at : at + 3] for row in rows for at in range(0, len(row), 3)}
