@@ -72,6 +72,7 @@ class Deadlines:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._turns: deque[_Turn | _Watched] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def one(self) -> _Turn:
@@ -86,7 +87,9 @@ class Deadlines:
 
     def register(self, turn: _Turn | _Watched) -> float:
         """Takes it into the queue; when it ends."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:  # asked once: each time costs a system call
+            loop = self._loop = asyncio.get_running_loop()
         turns = self._turns
         while turns and turns[0].finished:
             turns.popleft()

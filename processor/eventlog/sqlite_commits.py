@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -23,8 +23,11 @@ from processor.eventlog.sqlite_schema import OFFSET_BITS, OFFSET_MASK, PARTITION
 from processor.eventlog.sqlite_writer import Batch, Row, Work, Writer
 from processor.telemetry import Metrics
 
-HAND_OVER_AT = 32
-"""Not all senders in one batch: the loop answers some while the disk takes the others."""
+HAND_OVER_AT = 128
+"""Not all of very many senders in one batch: the loop answers some while the disk takes the others."""
+
+GATHERED_TURNS = 3
+"""Senders that were answered together come again together, if not in one turn of the loop: one fsync is to serve all."""
 
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 CHECKED_FOR_SECONDS = 1.0
@@ -46,7 +49,7 @@ class Listener(Protocol):
 
 
 class Commits:
-    """Takes messages and offsets, gives them to the writer once a turn of the loop, and keeps the ends."""
+    """Takes messages and offsets, gives them to the writer by the batch, and keeps the ends."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Commits:
         self._metrics = metrics
         self._lost = ""
         self._waiting: list[Work] = []
+        self._gathering = False
         self._waiting_bytes = 0
         self._ends: dict[int, tuple[int, int]] = {}
         self._known = asyncio.Event()
@@ -139,8 +143,9 @@ class Commits:
             done.set_exception(error)
             return done
         work = Work(done, rows, offsets, action, size)
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
+        if not self._gathering:
+            self._gathering = True
+            self._loop.call_soon(self._gather, GATHERED_TURNS, 0)
         self._waiting.append(work)
         if len(self._waiting) >= HAND_OVER_AT:
             self._flush()
@@ -180,6 +185,15 @@ class Commits:
             rows.append((slot, headers, message))
         return rows, size
 
+    def _gather(self, turns: int, before: int) -> None:
+        """Hand over what waits, unless this turn of the loop has brought more of it and another is allowed."""
+        waiting = len(self._waiting)
+        if turns and waiting > before:
+            self._loop.call_soon(self._gather, turns - 1, waiting)
+        else:
+            self._gathering = False
+            self._flush()
+
     def _flush(self) -> None:
         works, self._waiting = self._waiting, []
         if works:
@@ -191,9 +205,10 @@ class Commits:
             self._known.set()
         if batch.lost:
             self._lost = str(batch.error)
+        counts = Counter([message.topic for work in batch.works for _, _, message in work.rows])
         if batch.error is None:
-            self._take_over(batch)
-        self._wake(batch)
+            self._take_over(batch, counts)
+        self._wake(counts if batch.ends is None and not batch.lost else self._listeners)
         for work in batch.works:
             self._waiting_bytes -= work.size
             if work.done.done():  # its caller has gone; the record is in the log all the same
@@ -203,39 +218,38 @@ class Commits:
             else:
                 work.done.set_result(None)
         if batch.works:
-            self._count(batch)
+            self._count(batch, counts)
             self._last_success = -CHECKED_FOR_SECONDS if batch.error else self._loop.time()
 
-    def _count(self, batch: Batch) -> None:
+    def _count(self, batch: Batch, counts: Mapping[str, int]) -> None:
         metrics = self._metrics
         metrics.append_seconds.observe(batch.seconds)
         metrics.log_pending_bytes.set(self._waiting_bytes)
         if batch.error is not None:
             metrics.append_failures.labels(batch.cause).inc()
             return
-        for topic, count in Counter([m.topic for work in batch.works for _, _, m in work.rows]).items():
+        for topic, count in counts.items():
             metrics.append_records.labels(topic).inc(count)
 
-    def _take_over(self, batch: Batch) -> None:
-        ends = self._ends
+    def _take_over(self, batch: Batch, topics: Iterable[str]) -> None:
+        for slot, following in batch.next.items():
+            start, known = self._ends[slot]
+            self._ends[slot] = start, max(known, following)
+        if any(self._listeners.get(topic) for topic in topics):
+            self._offer(batch)
+
+    def _offer(self, batch: Batch) -> None:
         timestamp = moment(batch.timestamp)
         messages = (message for work in batch.works for _, _, message in work.rows)
         for row, message in zip(batch.ids, messages, strict=True):
-            slot, offset = row >> OFFSET_BITS, row & OFFSET_MASK
-            start, following = ends[slot]
-            if offset >= following:
-                ends[slot] = start, offset + 1
             listeners = self._listeners.get(message.topic)
             if listeners:
+                slot, offset = row >> OFFSET_BITS, row & OFFSET_MASK
                 record = Record(message.topic, slot & PARTITION_MASK, offset, timestamp, message)
                 for listener in listeners:
                     listener.offer(record)
 
-    def _wake(self, batch: Batch) -> None:
-        if batch.ends is None and not batch.lost:
-            topics = {message.topic for work in batch.works for _, _, message in work.rows}
-        else:
-            topics = set(self._listeners)
+    def _wake(self, topics: Iterable[str]) -> None:
         for topic in topics:
             for listener in self._listeners.get(topic, ()):
                 listener.wake()

@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -63,6 +63,8 @@ class Batch:
     works: Sequence[Work]
     timestamp: int = 0
     ids: list[int] = field(default_factory=list)
+    next: Mapping[int, int] = field(default_factory=dict)
+    """By slot that got rows: the offset after them."""
     ends: Ends | None = None
     seconds: float = 0
     error: RetryableError | None = None
@@ -163,18 +165,18 @@ class Writer:
     def _insert(self, connection: sqlite3.Connection, batch: Batch, following: dict[int, int]) -> None:
         batch.timestamp = int(self._now().timestamp() * 1000)
         values: list[object] = []
-        touched: set[int] = set()
+        touched: dict[int, int] = {}
         for work in batch.works:
             for slot, headers, message in work.rows:
                 offset = following[slot]
-                following[slot] = offset + 1
-                touched.add(slot)
+                following[slot] = touched[slot] = offset + 1
                 row = slot << OFFSET_BITS | offset
                 batch.ids.append(row)
                 values += (row, batch.timestamp, message.key, headers, message.value)
         _insert_rows(connection, values)
         if touched:
-            connection.execute(SET_NEXT, (_json({str(slot): following[slot] for slot in touched}),))
+            connection.execute(SET_NEXT, (_json({str(slot): end for slot, end in touched.items()}),))
+            batch.next = touched
         offsets = [entry for work in batch.works for entry in work.offsets]
         if offsets:
             connection.execute(SET_OFFSETS, (_json(offsets),))
