@@ -27,7 +27,7 @@ HAND_OVER_AT = 128
 """Not all of very many senders in one batch: the loop answers some while the disk takes the others."""
 
 GATHERED_TURNS = 3
-"""Senders that were answered together come again together, if not in one turn of the loop: one fsync is to serve all."""
+"""Senders that were answered together come again together, if not in one turn of the loop: one fsync serves all."""
 
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 CHECKED_FOR_SECONDS = 1.0
