@@ -45,6 +45,8 @@ async def test_undo_on_the_platform_leaves_what_was_there_before() -> None:
             undo = CampaignScheduleRequest.read({**fields, "expected": dict(result.after), "undoes": "r-1"})
             taken, gone = await make(there, undo)
             assert (taken.before, gone.after, gone.look) == (result.after, {}, ("campaign",))
+            with pytest.raises(RefusedError, match="changed nothing"):
+                rules(there).reverse(asked, result.after, result.after)
             _, again = await make(there, undo)
             assert again.look == ()
         assert FREE not in world.campaigns

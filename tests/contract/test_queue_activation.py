@@ -27,6 +27,8 @@ async def test_an_activation_that_does_not_come_is_a_failure_that_says_what_stan
         done = await deploy(there, webhookUrl=HOOK)
         assert target(there) == (0.9, 45)
         assert len(there.sandbox.guide.webhooks.kept) == 1
+        looked = there.sandbox.guard.counts["GET /api/v2/routing/queues/{queueId} 200"]
+        assert looked == 2 + 10, "for the plan, before the write, and ten times after it"
     assert (done.status, done.facts["activation"]["state"], done.facts["activation"]["polls"]) == (
         "failed",
         "timeout",

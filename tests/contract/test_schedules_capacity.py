@@ -50,6 +50,11 @@ async def test_hours_below_a_floor_are_refused(dialect: str) -> None:
             await rules(there, floor=mornings).plan(request(dialect))
         with pytest.raises(InvalidRequest, match="peakPeriods"):
             await rules(there).plan(request(dialect, minimumPeakHours=2))
+        peaks = [{"daysOfWeek": ["monday"], "startTime": "09:00", "endTime": "12:00"}]
+        enough = await rules(there).plan(request(dialect, minimumPeakHours=3, peakPeriods=peaks))
+        assert enough.facts["capacity"]["after"]["peakPeriodHours"] == 3
+        with pytest.raises(RefusedError, match="less than 4"):
+            await rules(there).plan(request(dialect, minimumPeakHours=4, peakPeriods=peaks))
         assert not there.calls()
 
 

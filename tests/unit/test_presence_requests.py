@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from handlers.requests.kinds import KINDS
 from handlers.requests.operating_hours import Hours
 from handlers.requests.presence import PresenceRequest
 from handlers.requests.words import InvalidRequest
-from processor.clients.genesys.jobs.presence import Duty, same_word
+from handlers.set_presence import SetPresence
+from processor.clients.genesys.jobs import Write
+from processor.clients.genesys.jobs.presence import Definition, Duty, State, Wanted, same_word
 from processor.errors import RefusedError
 
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
@@ -69,6 +72,8 @@ def test_a_request_is_filed_under_its_agent() -> None:
         (Hours(), "20:59:59.999999", True),
         (Hours(), "21:00:00", False),
         (Hours.read("22:00-06:00"), "23:30:00", True),
+        (Hours.read("22:00-06:00"), "22:00:00", True),
+        (Hours.read("22:00-06:00"), "21:59:59", False),
         (Hours.read("22:00-06:00"), "06:00:00", True),
         (Hours.read("22:00-06:00"), "06:00:01", False),
         (Hours.read("00:00:00-23:59:59"), "00:00:00", True),
@@ -163,3 +168,26 @@ def test_the_report_is_the_guides_metrics() -> None:
 
 def test_nothing_reported_is_nothing_divided() -> None:
     assert report([]) == {"averageLatencyMs": 0, "conflictRate": 0, "totalUpdates": 0, "auditLogs": []}
+
+
+class Reception:
+    """An organisation with an Offline of its own; nobody should ask it for shifts."""
+
+    streams = False
+
+    async def definition(self, said: str) -> Definition:
+        return Definition(said, "Offline", said)
+
+    async def get(self, user_id: str) -> State:
+        return State(user_id, "Available", "Available", "", None, None, NOON, None)
+
+    def write(self, state: State, wanted: Wanted) -> Write:
+        return Write("PATCH", f"/{state.user_id}", wanted.definition.id)
+
+
+async def test_an_offline_of_the_organisations_own_is_offline() -> None:
+    jobs: Any = SimpleNamespace(presences=Reception())
+    asked = PresenceRequest.read({"userId": "u1", "presenceId": "gone-home", "agentTimeZone": "UTC"})
+    plan = await SetPresence(jobs, lambda: NOON, Hours(time(3), time(4))).plan(asked)
+    assert [call.body for call in plan.calls] == ["gone-home"]
+    assert (plan.facts["systemPresence"], plan.facts["activeShift"]) == ("Offline", None)

@@ -76,7 +76,7 @@ def test_ten_errors_are_told_at_once_each_with_its_place_and_what_would_do() -> 
                 entry([], "08:00", "12:00"),
             ],
             "holidays": ["x", "y z"],
-            "volumeDays": 90,
+            "volumeDays": 32,
             "queueId": "q",
         }
     )
@@ -216,6 +216,11 @@ def test_a_floor_names_every_limit_that_is_missed() -> None:
     ]
 
 
+class Nobody:
+    async def arrivals(self, *_: Any) -> list[Arrivals]:
+        return []
+
+
 async def test_contacts_are_judged_on_the_clocks_of_each_zone() -> None:
     noon = datetime(2026, 11, 23, 12, tzinfo=UTC)  # 07:00 in New York, 13:00 in Berlin
 
@@ -237,6 +242,8 @@ async def test_contacts_are_judged_on_the_clocks_of_each_zone() -> None:
     assert shown["America/New_York"] == {"timeZone": "America/New_York", "after": {"contacts": 35, "share": 0.875}}
     assert shown["Europe/Berlin"] == {"timeZone": "Europe/Berlin", "after": {"contacts": 10, "share": 0.25}}
     assert "abbreviation" in shown["EST"]["error"]
+    nobody = await compare(Nobody(), ["q"], {"now": Hours(opened, ["UTC"])}, until=noon, days=7)  # type: ignore[arg-type]
+    assert nobody["outside"] == [{"timeZone": "UTC", "now": {"contacts": 0, "share": 0.0}}]
 
 
 def test_measures_count_what_was_not_valid_and_how_long_the_rest_took() -> None:
