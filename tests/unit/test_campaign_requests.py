@@ -79,7 +79,7 @@ def test_all_that_is_wrong_is_told_at_once_each_with_what_would_do() -> None:
         ({"dailySlots": [slot("24:00", "24:00")]}, "dailySlots[0].endTime", "not after its start"),
         ({"endDate": "2026-07-03"}, "dailySlots", "no slot falls between"),
         ({"dailySlots": [slot("09:00", "10:00", timezone="Chicago")]}, "dailySlots[0].timezone", "America/Chicago"),
-        ({"timezone": "Qqqq/Wwww"}, "timezone", "(America/Chicago)"),
+        ({"timezone": " "}, "timezone", "(America/Chicago)"),
         ({"limits": {"maxConcurrentLines": 3}}, "limits.maxConcurrentLines", "leave it out"),
         ({"startDate": None}, "startDate", "2030-07-01"),
         ({"dailySlots": "always"}, "dailySlots", "a list"),
