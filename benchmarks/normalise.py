@@ -15,10 +15,10 @@ from typing import Any
 
 from handlers import Policy, normalise
 from handlers.normalise.envelopes import envelopes
-from processor.app.collector import look_seldom
+from processor.app.interpreter import settle
 from processor.app.topics import TOPICS
 from processor.consumer import run
-from processor.event import Delivery, Raw, instant
+from processor.event import RAW, Delivery, Raw, instant
 from processor.eventlog import Message, Record
 from processor.eventlog.partitions import partition_of
 from processor.eventlog.sqlite import SqliteLog
@@ -114,7 +114,7 @@ async def whole_group(messages: Sequence[Message], folder: Path) -> dict[str, An
                 progress=progress,
             )
         )
-        while progress.done + progress.parked < len(messages):  # noqa: ASYNC110 - it tells nobody but its progress
+        while progress.done + progress.parked < len(messages) or await _left(log, group.name):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         seconds, used = time.perf_counter() - started, _used() - used
         stop.set()
@@ -122,6 +122,12 @@ async def whole_group(messages: Sequence[Message], folder: Path) -> dict[str, An
         assert progress.parked == 0, f"{progress.parked} dead letters"
     found = row("normalise group, raw to clean in the file", len(messages), seconds)
     return {**found, "cpuSecondsPerEvent": round(used / len(messages), 9)}
+
+
+async def _left(log: SqliteLog, group: str) -> int:
+    """Raw records that are not committed as done."""
+    committed = await log.committed(group, RAW)
+    return sum([(await log.bounds(RAW, number))[1] - committed.get(number, 0) for number in range(PARTITIONS)])
 
 
 def _used() -> float:
@@ -156,5 +162,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    look_seldom()  # as `serve` does
+    settle()  # as `serve` does
     asyncio.run(main())

@@ -47,7 +47,7 @@ async def bare(address: asyncio.Future[str], stop: asyncio.Event) -> None:
 async def ours(address: asyncio.Future[str], stop: asyncio.Event, *, durable: bool) -> None:
     """The receiver as `serve` wires it; without `durable` the append only yields once."""
     from handlers.normalise.envelopes import envelopes  # noqa: PLC0415 - the bare server must not pay for these
-    from processor.app.collector import look_seldom  # noqa: PLC0415
+    from processor.app.interpreter import settle  # noqa: PLC0415
     from processor.event import RAW  # noqa: PLC0415
     from processor.eventlog import Message, Topic  # noqa: PLC0415
     from processor.receiver import Receiver  # noqa: PLC0415
@@ -58,7 +58,7 @@ async def ours(address: asyncio.Future[str], stop: asyncio.Event, *, durable: bo
     def now() -> datetime:
         return datetime.now(UTC)
 
-    look_seldom()
+    settle()
 
     async def run(append: object) -> None:
         receiver = Receiver(append, envelopes, Verifier.build(basic=[USER]), Metrics.build(), now)

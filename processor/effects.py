@@ -77,7 +77,7 @@ class Effects:
     def room(self) -> int:
         """How many records may be polled; 0 = full."""
         policy = self._member.policy
-        return max(0, min(policy.batch, policy.load - self._lanes.load))
+        return max(0, min(policy.batch, (policy.lane_load + 1) // 2, policy.load - self._lanes.load))
 
     async def round(self, subscription: Subscription, records: Sequence[Record]) -> None:
         """Put these records into their lanes, commit what is finished, pause what is too far ahead."""

@@ -13,14 +13,14 @@ from processor.retry import RetryPolicy
 class Policy:
     """How a group consumes. Durations and bounds; the defaults are meant for production."""
 
-    batch: int = 500
-    """Records polled at once."""
+    batch: int = 1_000
+    """Records polled at once. Log to log these are judged while the former are committed: neither should be short."""
     idle: timedelta = timedelta(milliseconds=500)
     """The longest poll: how fast a stop is noticed."""
     width: int = 64
     """Attempts of one group that run at the same time."""
     lane_load: int = 1_000
-    """Unfinished records of a partition that may lie here before it is paused."""
+    """Unfinished records of a partition that may lie here before it is paused; at most half of it is polled at once."""
     load: int = 5_000
     """The same for all partitions: past it the group is full."""
     behind: int = 10_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from processor.app.collector import look_seldom
+from processor.app.interpreter import settle
 from processor.app.kafka import is_kafka
 from processor.app.roles import Role
 from processor.app.serving import serve
@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     channel = options.source == "channel"
     if channel:
         _check_channel(settings, roles)
-    look_seldom()
+    settle()
     asyncio.run(serve(settings, roles, _say, options.workers, channel=channel))
     return 0
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -32,6 +33,12 @@ class Record:
     offset: int
     timestamp: datetime
     message: Message
+
+
+@lru_cache(maxsize=1024)
+def moment(milliseconds: int) -> datetime:
+    """A record's timestamp, from how logs keep it. Those that were appended together have the same."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)

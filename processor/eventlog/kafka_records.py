@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from aiokafka.structs import TopicPartition
 
 from processor.errors import FatalError, PoisonError
-from processor.eventlog import Message, Record
+from processor.eventlog import Message, Record, moment
 from processor.eventlog.partitions import partition_of
 
 OVERHEAD = 128
@@ -52,11 +51,11 @@ def _row(message: Message) -> Row:
     names, value = message.headers, message.value
     try:
         key = message.key.encode()
-        values = [text.encode() for text in names.values()]
-        size = len(key) + len(value or b"") + len("".join(names).encode()) + sum(map(len, values))
+        headers = [(name, text.encode()) for name, text in names.items()]
+        size = len(key) + len(value or b"") + len("".join(names).encode()) + len("".join(names.values()).encode())
     except (AttributeError, TypeError, UnicodeEncodeError) as error:
         raise PoisonError(f"this message cannot be written: {error}") from error
-    return Row(key, value, list(zip(names, values, strict=True)), size + OVERHEAD + 10 * len(values))
+    return Row(key, value, headers, size + OVERHEAD + 10 * len(headers))
 
 
 def decode(topic: str, partition: int, records: Iterable[Any]) -> Sequence[Record]:
@@ -66,13 +65,20 @@ def decode(topic: str, partition: int, records: Iterable[Any]) -> Sequence[Recor
             topic,
             partition,
             record.offset,
-            datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
-            Message(
-                topic,
-                (record.key or b"").decode(errors="replace"),
-                record.value,
-                {name: (value or b"").decode(errors="replace") for name, value in record.headers},
-            ),
+            moment(max(record.timestamp, 0)),
+            Message(topic, _text(record.key), record.value, _texts(record.headers)),
         )
         for record in records
     ]
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode(errors="replace")
+
+
+def _texts(headers: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """Quickly where all is as we write it; else one by one."""
+    try:
+        return {name: value.decode() for name, value in headers}
+    except (AttributeError, UnicodeDecodeError):
+        return {name: _text(value) for name, value in headers}

@@ -16,9 +16,8 @@ from typing import Protocol
 import orjson
 
 from processor.errors import FatalError, PoisonError, ProcessorError, RetryableError
-from processor.eventlog import Message, Record
+from processor.eventlog import Message, Record, moment
 from processor.eventlog.partitions import partition_of
-from processor.eventlog.sqlite_reader import moment
 from processor.eventlog.sqlite_schema import OFFSET_BITS, OFFSET_MASK, PARTITION_BITS, free_space, slot_of
 from processor.eventlog.sqlite_writer import Batch, Row, Work, Writer
 from processor.telemetry import Metrics

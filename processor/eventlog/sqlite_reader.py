@@ -10,16 +10,15 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
 
 from processor.errors import RetryableError
-from processor.eventlog import Message, Record
+from processor.eventlog import Message, Record, moment
 from processor.eventlog.sqlite_schema import OFFSET_MASK, connect, first_id, is_damage, reason
 
 T = TypeVar("T")
@@ -29,8 +28,9 @@ CLOSE_SECONDS = 5
 PAGE_BYTES = 1024 * 1024
 SIZES = """SELECT json_group_array(json_array(id, length(headers) + coalesce(length(value), 0)))
     FROM (SELECT id, headers, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)"""
-PAGE = """SELECT json_group_array(json_array(id, timestamp, key, length(headers), length(value))),
-    CAST(group_concat(CAST(headers || coalesce(value, x'') AS TEXT), '') AS BLOB)
+PAGE = """SELECT json_group_array(json_array(id, timestamp, key, length(value))),
+    CAST('[' || group_concat(CAST(headers AS TEXT)) || ']' AS BLOB),
+    CAST(group_concat(CAST(coalesce(value, x'') AS TEXT), '') AS BLOB)
     FROM records WHERE id BETWEEN ? AND ?"""
 
 
@@ -124,11 +124,6 @@ class Reader:
             self._loop.call_soon_threadsafe(callback, answer)
 
 
-def moment(milliseconds: int) -> datetime:
-    """A record's timestamp as it is shown."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
 def page(
     connection: sqlite3.Connection, *, topic: str, partition: int, slot: int, start: int, end: int
 ) -> Sequence[Record]:
@@ -144,18 +139,18 @@ def page(
         final = row
     if final < 0:
         return ()
-    rows, data = connection.execute(PAGE, (base + start, final)).fetchone()
-    return _records(topic, partition, orjson.loads(rows), data or b"")
+    rows, headers, data = connection.execute(PAGE, (base + start, final)).fetchone()
+    return _records(topic, partition, zip(orjson.loads(rows), orjson.loads(headers), strict=True), data or b"")
 
 
-def _records(topic: str, partition: int, rows: Sequence[Sequence[Any]], data: bytes) -> Sequence[Record]:
+def _records(
+    topic: str, partition: int, rows: Iterable[tuple[Sequence[Any], Mapping[str, str]]], data: bytes
+) -> Sequence[Record]:
     records = []
-    position = 0
-    for row, timestamp, key, headers_size, value_size in rows:
-        middle = position + headers_size
-        headers = orjson.loads(data[position:middle])
-        position = middle + (value_size or 0)
-        value = None if value_size is None else data[middle:position]
+    end = 0
+    for (row, timestamp, key, size), headers in rows:
+        start, end = end, end + (size or 0)
+        value = None if size is None else data[start:end]
         message = Message(topic, key, value, headers)
         records.append(Record(topic, partition, row & OFFSET_MASK, moment(timestamp), message))
     return records

@@ -34,7 +34,8 @@ QUIET_TURNS = 5
 """After so many looks without work the write-ahead file is copied down: what lies in one file only is soon nothing."""
 
 MOST_IN_A_BATCH = 2_000
-ROWS_IN_A_STATEMENT = 64
+ROWS_IN_A_STATEMENT = (512, 256, 128, 64)
+"""What is left after these is one more."""
 SET_NEXT = """INSERT INTO partitions (slot, next) SELECT CAST(key AS INTEGER), value FROM json_each(?) WHERE true
     ON CONFLICT DO UPDATE SET next = excluded.next"""
 SET_OFFSETS = """INSERT INTO offsets (consumers, slot, next)
@@ -206,10 +207,13 @@ class Writer:
 
 
 def _insert_rows(connection: sqlite3.Connection, values: list[object]) -> None:
-    most = ROWS_IN_A_STATEMENT * 5
-    for start in range(0, len(values), most):
-        part = values[start : start + most] if len(values) > most else values
-        connection.execute(_insert_of(len(part) // 5), part)
+    start, left = 0, len(values) // 5
+    for most in ROWS_IN_A_STATEMENT:
+        while left > most:
+            connection.execute(_insert_of(most), values[start : start + most * 5])
+            start, left = start + most * 5, left - most
+    if left:
+        connection.execute(_insert_of(left), values[start:] if start else values)
 
 
 @cache

@@ -194,6 +194,18 @@ async def test_cancelled_appenders_leave_the_others_unharmed(file):
         assert ("a", b"stays") in await rows(log, "states")
 
 
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 127, 128, 512, 513, 1_000, 1_025])
+async def test_what_is_appended_at_once_is_there_in_its_order(file, count):
+    """Some numbers of rows go in as one statement, others as several."""
+    async with open_log(file) as log:
+        await log.append([Message("things", f"k{n}", None if n % 7 == 6 else str(n).encode()) for n in range(count)])
+        found = await content(log, "things")
+        assert [record.offset for record in found] == list(range(count))
+        assert [(r.message.key, r.message.value) for r in found] == [
+            (f"k{n}", None if n % 7 == 6 else str(n).encode()) for n in range(count)
+        ]
+
+
 async def test_partitions_share_a_poll(file):
     keys = ["a", next(k for k in "bcdefg" if partition_of(k, 2) != partition_of("a", 2))]
     async with (

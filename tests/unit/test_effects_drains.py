@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from processor.audit import OUTCOMES
 from processor.errors import RetryableError
+from processor.eventlog import Record
 from processor.eventlog.partitions import partition_of
 from processor.progress import Progress
 from processor.retry import Interrupted
 from tests.unit.engine import QUICK, Fact, fact, put, running, until
-from tests.unit.memorylog import MemoryLog
+from tests.unit.memorylog import MemoryLog, MemorySubscription
 from tests.unit.outside import Outside, committed, neighbours
 
 
@@ -111,3 +115,22 @@ async def test_full_lanes_stop_the_polling_not_the_membership() -> None:
         assert outside.busy == 30
         gate.set()
         await until(lambda: outside.total() == 200)
+
+
+@pytest.mark.parametrize(("lane_load", "most"), [(10, 5), (1, 1)])
+async def test_no_poll_takes_more_than_half_of_what_a_partition_may_hold(
+    monkeypatch: pytest.MonkeyPatch, lane_load: int, most: int
+) -> None:
+    """Else any backlog would pause a partition at once."""
+    log, outside, limits = MemoryLog(), Outside(), set[int]()
+    poll = MemorySubscription.poll
+
+    async def told(self: MemorySubscription, limit: int, timeout: float) -> Sequence[Record]:
+        limits.add(limit)
+        return await poll(self, limit, timeout)
+
+    monkeypatch.setattr(MemorySubscription, "poll", told)
+    await put(log, [fact("s/0", n) for n in range(40)])
+    async with running(outside.group(), log, replace(QUICK, batch=1_000, lane_load=lane_load)):
+        await until(lambda: outside.total() == 40)
+    assert max(limits) == most

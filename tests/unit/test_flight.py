@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,56 +10,19 @@ import pytest
 
 from processor.deadletters import DEADLETTERS
 from processor.errors import FatalError, RetryableError, Revoked
-from processor.eventlog import Message
 from processor.eventlog.partitions import partition_of
-from processor.pace import Policy
 from processor.replays import replay
 from processor.routing import Group, PartitionTick, on
 from processor.table import Table
 from processor.telemetry import Metrics
 from tests.unit.adding import Sum, totals
-from tests.unit.engine import NOON, QUICK, Fact, Note, fact, forever, note, put, running, until
-from tests.unit.memorylog import MemoryLog, MemorySubscription
-
-SUBJECT = "s/1"
-HOME = partition_of(SUBJECT, 4)
-ONE_BY_ONE = Policy(idle=QUICK.idle, batch=1, replays_every=QUICK.replays_every, lag_every=QUICK.lag_every)
-
-
-class SlowLog(MemoryLog):
-    """Commits begin, and end when the test lets them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun: list[int] = []
-        self.gate = asyncio.Event()
+from tests.unit.engine import NOON, Fact, Note, fact, forever, note, put, running, until
+from tests.unit.slowlog import HOME, ONE_BY_ONE, SUBJECT, SlowLog, Watched, slow_log, turns
 
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> SlowLog:
-    slow = SlowLog()
-    quick = MemorySubscription.commit
-
-    async def commit(self: MemorySubscription, offsets: Mapping[int, int], messages: Sequence[Message] = ()) -> None:
-        if messages:
-            slow.begun.append(len(messages))
-            await slow.gate.wait()
-        await quick(self, offsets, messages)
-
-    monkeypatch.setattr(MemorySubscription, "commit", commit)
-    return slow
-
-
-class Watched(Sum):
-    """Adds up, and tells what it has judged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.judged: list[int] = []
-
-    async def __call__(self, event: Fact) -> list[Note]:
-        self.judged.append(event.number)
-        return await super().__call__(event)
+    return slow_log(monkeypatch)
 
 
 async def test_the_next_round_is_judged_meanwhile_and_no_more_than_one_is_on_its_way(log: SlowLog) -> None:
@@ -68,8 +30,7 @@ async def test_the_next_round_is_judged_meanwhile_and_no_more_than_one_is_on_its
     await put(log, [fact(SUBJECT, n) for n in (1, 2, 3, 4)])
     async with running(adder.group(), log, ONE_BY_ONE):
         await until(lambda: adder.judged == [1, 2])
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await turns()
         assert (adder.judged, log.begun, log.all(Note.topic)) == ([1, 2], [1], [])
         log.gate.set()
         await until(lambda: totals(log).get(SUBJECT) == 10)
@@ -105,8 +66,7 @@ async def test_what_was_judged_after_a_batch_that_may_not_go_is_not_written(log:
         await until(lambda: adder.judged == [1, 2])
         log.gate.set()
         await until(lambda: not log.failing)
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await turns()
         assert adder.judged == [1, 2], "nothing more is judged for nobody"
         await log.take_away("sum", [HOME])
         assert log.all(Note.topic) == []
@@ -121,8 +81,7 @@ async def test_a_partition_leaves_when_its_commits_have_ended(log: SlowLog) -> N
     async with running(adder.group(), log, ONE_BY_ONE):
         await until(lambda: adder.judged == [1, 2])
         leaving = asyncio.create_task(log.take_away("sum", [HOME]))
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await turns()
         assert not leaving.done()
         log.gate.set()
         await leaving
@@ -139,8 +98,7 @@ async def test_a_partition_waits_for_its_last_commit_though_nothing_more_is_judg
     async with running(Sum().group(), log):
         await until(lambda: log.begun == [1])
         leaving = asyncio.create_task(log.take_away("sum", [HOME]))
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await turns()
         assert not leaving.done()
         log.gate.set()
         await leaving
@@ -158,8 +116,7 @@ async def test_tables_are_read_again_only_when_what_came_before_is_in_the_log(lo
     await put(log, [fact(SUBJECT, n) for n in (4, 5, 6)])
     async with running(adder.group(), log, ONE_BY_ONE):
         await until(lambda: adder.judged == [4, 5])
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await turns()
         assert adder.judged == [4, 5]
         log.gate.set()
         await until(lambda: totals(log).get(SUBJECT) == 10)
@@ -202,8 +159,7 @@ async def test_a_tick_comes_after_what_was_judged_before_it(log: SlowLog) -> Non
         await put(log, [fact(SUBJECT, 1)])
         await until(lambda: log.begun == [1])
         time += timedelta(seconds=1)
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await turns()
         assert log.all(Note.topic) == []
         log.gate.set()
         await until(lambda: totals(log).get(SUBJECT) == 101)
@@ -231,8 +187,7 @@ async def test_a_replay_comes_after_what_was_judged_before_it(log: SlowLog) -> N
         await replay(log, None)
         await put(log, [fact(SUBJECT, 1)])
         await until(lambda: log.begun == [1, 1])
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await turns()
         assert log.all(Note.topic) == []
         log.gate.set()
         await until(lambda: totals(log).get(SUBJECT) == 6)

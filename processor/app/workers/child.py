@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from processor.app.collector import look_seldom
 from processor.app.farsides import redactor
+from processor.app.interpreter import settle
 from processor.app.log import open_later, open_log
 from processor.app.receiving import Receiving, receiving
 from processor.app.signals import Signals
@@ -94,7 +94,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         settings = load(insecure_no_auth=options.insecure_no_auth or None, receiver_port=options.port)
-        look_seldom()
+        settle()
         asyncio.run(work(settings, options.number, options.workers))
     except* ProcessorError as errors:
         print(f"worker {options.number}: {errors.exceptions[0]}", file=sys.stderr)  # noqa: T201 - as the CLI does

@@ -1,0 +1,20 @@
+"""The interpreter of a process that runs for months: when it looks for garbage, how soon its threads take turns."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+YOUNG = 100_000
+"""New objects before the youngest are looked at. With Python's own 700, or with fewer than a round of records makes,
+what will soon be freed anyway is looked at again and again (docs/adr/0003). Only circles wait, and we make few."""
+
+TURN_SECONDS = 0.0005
+"""How long a thread waits for a busy one. Python's own 5 ms begin anew whenever the event loop asks for news, so beside
+a loop that works the threads of the log would wait until it has nothing left to do."""
+
+
+def settle() -> None:
+    """For the process that calls it, once, at its start."""
+    gc.set_threshold(YOUNG, 20, 100)
+    sys.setswitchinterval(TURN_SECONDS)
