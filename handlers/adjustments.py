@@ -65,7 +65,7 @@ def change(decision: Decision, carried: Standing | None) -> QueueChange:
     """The target to write. What may be there instead: the baseline, and whatever we had set on the way."""
     known = [decision.expected, decision.baseline, *((carried.target,) if carried else ())]
     seconds = {float(values["serviceLevelSeconds"]) for values in known if "serviceLevelSeconds" in values}
-    seconds |= {float(one) for one in (*decision.expected.get("through", ()), *(carried.through if carried else ()))}
+    seconds |= set(carried.through) if carried else set()
     rules = decision.baseline.get("routingRules") if decision.action == "restore" else None
     return QueueChange(
         queue_id=decision.queue_id,

@@ -29,8 +29,6 @@ def back(
     expected: dict[str, Any] = dict(standing.target)
     if joined is not None:
         expected["memberIds"] = list(joined)
-    if standing.through:
-        expected["through"] = list(standing.through)
     return Move(
         "restore",
         reason,

@@ -163,7 +163,7 @@ async def test_a_step_that_was_skipped_is_no_persons_change() -> None:
     """The second step was overtaken by the restore before it was carried out: the first one's target is there."""
     async with office() as there:
         handler = await carried(there, decision("adjust"))
-        second = {**TIGHT, "serviceLevelSeconds": 30.0, "through": [45.0]}
+        second = {**TIGHT, "serviceLevelSeconds": 30.0}
         restore = decision("restore").model_copy(update={"expected": second})
         assert outcome_of(await carried_out(handler, restore)).status == "done"
         assert await target(there) == 60

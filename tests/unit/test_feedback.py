@@ -56,6 +56,13 @@ async def test_steps_wait_for_the_cooldown_and_stop_at_the_floor_which_people_ar
     assert "floor" in decided[2].reason
 
 
+async def test_a_further_step_needs_an_hour_that_ended_after_the_last_one() -> None:
+    loop = await feedback()
+    waiting = volume(71, offered=None, level=None, span=0)
+    assert actions(await hear(loop, queue(60), volume(60), waiting)) == ["adjust"]
+    assert actions(await hear(loop, volume(72))) == ["adjust"]
+
+
 async def test_a_target_at_or_below_the_floor_is_never_raised() -> None:
     loop = await feedback(pool=())
     assert actions(await hear(loop, queue(20), volume(60, target=20))) == ["suggest"]
@@ -141,6 +148,13 @@ async def test_silence_of_an_adjusted_queue_is_told_once() -> None:
     assert "no volume" in told.reason
     assert told.standing["email"].step == 1
     assert tick(loop, heard + timedelta(minutes=17)) == []
+
+
+async def test_who_only_says_what_waits_is_silent_about_what_came() -> None:
+    loop = await feedback()
+    await hear(loop, queue(60), volume(60), volume(75, offered=None, level=None, span=0))
+    (told,) = tick(loop, START + timedelta(minutes=76))
+    assert (told.action, told.about) == ("suggest", "silence")
 
 
 async def test_a_restart_forgets_nothing() -> None:

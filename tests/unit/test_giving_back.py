@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from handlers.adjustments import met
 from handlers.events import Lookup, Outcome
 from handlers.policy import Mode
 from tests.unit.loopworld import POOL, World
@@ -180,6 +181,22 @@ async def test_a_baseline_that_genesys_refuses_is_not_forgotten_and_tried_again_
     assert world.genesys.targets == world.genesys.wanted
 
 
+async def test_a_word_about_a_restore_that_a_later_one_has_made_good_is_no_news() -> None:
+    world = await adjusted()
+    await passes(world, 6, CALM)
+    world.minutes(6)
+    await world.volume("email", *CALM)
+    late = met("queue-refused", world.decisions[-1], "Genesys refused")
+    await world.work()
+    for volume in (BREACH, BREACH, CALM, CALM):
+        await passes(world, 12, volume)
+    decided = len(world.decisions)
+    world.append([late])
+    world.tick()
+    assert said(world)[-1] == "restore"
+    assert len(world.decisions) == decided
+
+
 async def test_after_a_refusal_a_person_who_resumes_the_queue_has_it_tried_at_once() -> None:
     world = World()
     await world.start(Mode.ACT)
@@ -206,6 +223,23 @@ async def test_a_second_step_that_is_refused_leaves_the_first_one_standing() -> 
     await passes(world, 1)
     stands = world.decisions[-1].standing["email"]
     assert (stands.step, stands.target["serviceLevelSeconds"], stands.through) == (1, 45.5, ())
+
+
+async def test_a_second_step_that_never_got_through_is_no_persons_change() -> None:
+    world = World()
+    await world.start(Mode.ACT)
+    world.look()
+    await passes(world, 11, BREACH)
+    world.minutes(11)
+    await world.volume("email", *BREACH)
+    world.genesys.faults.append("before:503")
+    await world.work()
+    for _ in range(2):
+        world.minutes(6)
+        await world.volume("email", *CALM)
+    await passes(world, 1)
+    assert world.genesys.targets == world.genesys.wanted
+    assert "stand-back" not in said(world)
 
 
 async def test_a_restore_that_hangs_keeps_our_target_from_becoming_anybodys_baseline() -> None:
