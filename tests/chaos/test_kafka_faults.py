@@ -34,12 +34,9 @@ SEED = int(os.environ.get("CHAOS_SEED", "4"))
 END_SECONDS = 120
 MOVED = {
     *("posts_total", "callers_total", "received_events_total", "received_bytes_total", "acknowledged_seconds_count"),
-    *("append_seconds_count", "append_records_total", "rebalances_total", "spooled_records_total"),
-    *("spool_forwarded_records_total", "records_total", "failed_attempts_total", "handler_seconds_count"),
-    *("dead_letters_total", "table_loads_total", "published_events_total", "fates_total", "requests_total"),
-    *("request_seconds_count", "effects_total", "latency_seconds_count"),
+    *("append_seconds_count", "append_records_total", "records_total", "table_loads_total", "published_events_total"),
 }
-"""What a server with a spool must have counted on the short course."""
+"""What the two must have counted on the short course, whoever of them had which partition."""
 
 
 @pytest.fixture
@@ -117,6 +114,8 @@ async def test_kafka_nothing_is_lost_doubled_or_put_out_of_order(tmp_path: Path,
                 counted |= moved(await metrics(first.server))
             await first.quiet()
             await second.quiet()
+            for one in (first, second):
+                counted |= moved(await metrics(one.server)) if one.there else set()
             await first.callers.finish(first.server.url)
             await second.callers.finish(first.server.url)
             await until_empty(first.server)
