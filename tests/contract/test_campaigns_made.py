@@ -205,3 +205,14 @@ def test_recurrences_and_intervals_dial_at_the_same_times_as_the_slots(start: st
     assert [(one.start, one.end) for one in read] == [(one.start, one.end) for one in occurrences(wanted)]
     assert read
     assert date.fromisoformat(start[:10])
+
+
+@both
+async def test_hours_to_midnight_are_the_same_hours_when_they_are_asked_for_again(dialect: str) -> None:
+    """`24:00:00` is no time that a clock shows."""
+    async with desk(dialect) as there:
+        evenings = [{"startTime": "20:00", "endTime": "24:00", "days": ["Monday"]}]
+        await make(there, request(there, dailySlots=evenings))
+        again, _ = await make(there, request(there, dailySlots=evenings))
+        assert len(there.calls()) == 1
+    assert (again.calls, again.before["dailySlots"][0]["endTime"]) == ((), "24:00:00")

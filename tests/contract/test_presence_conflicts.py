@@ -70,6 +70,9 @@ async def test_the_way_back(dialect: str) -> None:
         back = {**rules(there).reverse(asked, result.before, result.after), "expected": result.after, "undoes": "r-1"}
         _, undone = await carry_out(there, PresenceRequest.read(back))
         assert (sits(there), there.sandbox.floor.desks[AGENT].message) == ("Break", "")
+        assert back["agentTimeZone"] == "America/New_York", "by the same clock as before"
+        unsaid = PresenceRequest.read({"userId": AGENT, "presenceId": "Busy"})
+        assert "agentTimeZone" not in rules(there).reverse(unsaid, result.before, result.after)
         assert undone.after == result.before
         sent = len(there.calls())
         _, repeated = await carry_out(there, PresenceRequest.read(back))  # as after a crash before the outcome

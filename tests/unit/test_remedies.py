@@ -12,9 +12,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
 from handlers.requests.kinds import KINDS, read
-from handlers.requests.remedies import sample
+from handlers.requests.remedies import sample, would_do
 from handlers.requests.words import InvalidRequest, Problem, place
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "requests"
@@ -148,3 +149,15 @@ def test_whatever_is_wrong_every_problem_says_what_would_do(kind: str, data: st.
         except (TypeError, KeyError, IndexError):
             continue  # beneath what was already turned into something else
     assert all(one.remedy.strip() and one.message.strip() for one in wrong_with(kind, fields))
+
+
+class Share(BaseModel):
+    part: int = Field(gt=3)
+    whole: float = Field(ge=0.5)
+    some: int
+
+
+def test_a_bound_that_is_no_longer_in_it_is_passed() -> None:
+    assert would_do(Share, ["part"]) == "a whole number above 3, such as 4"
+    assert would_do(Share, ["whole"]) == "a number from 0.5, such as 0.5"
+    assert would_do(Share, ["some"]) == "a whole number, such as 1"

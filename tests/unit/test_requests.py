@@ -10,6 +10,7 @@ import pytest
 
 from handlers.events import Outcome
 from handlers.requests.kinds import KINDS, read
+from handlers.requests.words import InvalidRequest
 from processor.app.requests.handing_in import as_asked, hand_in, known_already, state, undoing
 from processor.app.requests.page import page
 from processor.errors import ConflictError, RefusedError
@@ -127,6 +128,12 @@ async def test_an_id_of_the_callers_own_is_free_again_when_nobody_remembers_it()
     for kept in (log, old):
         await hand_in(kept, [first])
     assert (await known_already(log, first), await known_already(old, first)) == (False, True)
+
+
+def test_a_reason_has_its_bound() -> None:
+    assert read("queue-freeze", {"queueId": "q", "reason": "x" * 1000}).fields()["reason"]
+    with pytest.raises(InvalidRequest, match=r"reason: .*1000 characters"):
+        read("queue-freeze", {"queueId": "q", "reason": "x" * 1001})
 
 
 def test_the_committed_page_is_what_the_models_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ class Profiles:
     async def load(self, queue_id: str, span: timedelta, /) -> Load | None:
         """By the guide's query; all queues it answers for are this one."""
         reply = await self._api.request("POST", QUEUE_DETAILS, json=details(queue_id, span), repeatable=True)
-        rows = reply.json().get("entities") or []
+        rows = reply.json().get("entities")
         if not rows:
             return None
         metrics = rows[0].get("metrics") or {}

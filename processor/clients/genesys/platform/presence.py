@@ -128,7 +128,7 @@ class Presences:
         except NotFound:
             return Duty()
         today = around.replace(hour=0, minute=0, second=0, microsecond=0)
-        found = await self._shifts.get(user_id, today - AROUND, today + 2 * AROUND)
+        found = await self._shifts.get(user_id, today - AROUND, today + AROUND)
         shifts = found[0]["shifts"] if found else ()
         return Duty(unit.zone, tuple(_span(shift) for shift in shifts))
 
