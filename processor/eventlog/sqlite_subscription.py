@@ -32,17 +32,26 @@ class Ahead:
         """Whether it pays to hold more."""
         return len(self.buffer) < PAGE_RECORDS and self.size < PAGE_BYTES
 
-    def add(self, record: Record) -> None:
-        """The next record."""
-        self.buffer.append(record)
-        self.size += len(record.message.value or b"")
-        self.position = record.offset + 1
+    def add(self, records: Sequence[Record]) -> None:
+        """The next ones."""
+        self.buffer.extend(records)
+        self.size += _bytes(records)
+        self.position = records[-1].offset + 1
 
     def take(self, limit: int) -> list[Record]:
         """The first ones, up to `limit`."""
-        taken = [self.buffer.popleft() for _ in range(min(limit, len(self.buffer)))]
-        self.size -= sum(len(record.message.value or b"") for record in taken)
+        if limit >= len(self.buffer):
+            taken = list(self.buffer)
+            self.buffer.clear()
+            self.size = 0
+        else:
+            taken = [self.buffer.popleft() for _ in range(limit)]
+            self.size -= _bytes(taken)
         return taken
+
+
+def _bytes(records: Sequence[Record]) -> int:
+    return sum([len(record.message.value or b"") for record in records])
 
 
 class SqliteSubscription:
@@ -122,7 +131,7 @@ class SqliteSubscription:
         """Keep it when it is the next one and there is room; otherwise it will be read."""
         part = self._parts[record.partition]
         if part.position == record.offset and part.room():
-            part.add(record)
+            part.add((record,))
 
     def wake(self) -> None:
         """Let a waiting poll look again."""
@@ -171,9 +180,9 @@ class SqliteSubscription:
 
     def _fetched(self, part: Ahead, end: int, records: Sequence[Record]) -> None:
         part.fetching = False
-        for record in records:
-            part.add(record)
-        if not records:  # compaction has emptied this stretch
+        if records:
+            part.add(records)
+        else:  # compaction has emptied this stretch
             part.position = max(part.position, end)
         self.wake()
 
