@@ -203,10 +203,11 @@ async def test_an_adjustment_of_ours_that_is_on_its_way_is_no_persons() -> None:
         assert there.sandbox.guard.counts["PUT /api/v2/routing/queues/{queueId} 409"] == 1
 
 
-async def test_members_cannot_be_joined_in_this_dialect() -> None:
+@pytest.mark.parametrize("way", ["join", "leave"])
+async def test_members_can_neither_be_joined_nor_taken_out_in_this_dialect(way: str) -> None:
     async with office() as there:
         with pytest.raises(RefusedError, match="no way to join"):
-            await there.genesys.change_queue(tighten(join=("somebody",)))
+            await there.genesys.change_queue(tighten(**{way: ("somebody",)}))
         assert not [call for call in there.sandbox.guard.seen if call.method == "PUT"]
 
 

@@ -43,8 +43,7 @@ def _listed(needs: tuple[Need, ...]) -> str:
 def parts(settings: Settings) -> Iterator[tuple[str, bool]]:
     """(part, whether it is asked for by name)."""
     yield from (("look-up", True), ("volume", True))
-    if settings.loop_mode == "act":
-        yield "loop", True
+    yield "loop", settings.loop_mode == "act"  # whatever the mode: it gives back what it had changed
     if settings.public_url:
         yield "register", False  # EventBridge and channels need no such permission
     for kind in ("schedule", "campaign-schedule", "routing-profile", "queue-routing", "presence"):

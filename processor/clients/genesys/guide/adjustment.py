@@ -66,12 +66,13 @@ class Adjustment:
     async def change(self, wanted: QueueChange) -> tuple[QueueState, QueueState]:
         """See `Genesys.change_queue`. A 409 is met with a fresh read, four times at most.
 
-        Raises `RefusedError` when members are to join: the guides show no call for it. Raises
+        Raises `RefusedError` when members are to join or leave: the guides show no call for it. Raises
         `RetryableError` when the change is not shown in time; the next try finds it there, or writes again.
         """
-        if wanted.join:
+        if wanted.join or wanted.leave:
             raise RefusedError(
-                "the guides show no way to join members to a queue", "take LOOP_POOLS out, or use the platform dialect"
+                "the guides show no way to join members to a queue, or to take them out",
+                "take LOOP_POOLS out, or use the platform dialect",
             )
         done = await change(
             lambda: self._queues.get(wanted.queue_id),
