@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from processor.app.log import open_log, utc_now
 from processor.app.queues import Queues
 from processor.errors import PoisonError
 from processor.settings import load
+
+UNSEEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""How Genesys's ids look."""
 
 
 def add(subparsers: Any) -> None:
@@ -73,10 +78,18 @@ async def _brake(options: argparse.Namespace, action: str, parser: argparse.Argu
 
 
 def _id(word: str, known: list[dict[str, Any]]) -> str:
-    """An id as it is (even of a queue that nobody has seen yet), else the one queue of that name."""
+    """An id as it is (even of a queue that nobody has seen yet), else the one queue of that name.
+
+    A word that is neither is a slip of the pen: who wrote it would believe the queue to be frozen.
+    """
     named = [queue["queueId"] for queue in known if queue["name"].casefold() == word.casefold()]
-    if any(queue["queueId"] == word for queue in known) or not named:
+    if any(queue["queueId"] == word for queue in known) or (not named and (not known or UNSEEN.fullmatch(word))):
         return word
+    if not named:
+        names = {queue["name"].casefold(): queue["name"] for queue in known}
+        near = get_close_matches(word.casefold(), names)
+        meant = f"did you mean {names[near[0]]}?" if near else "`genesys-processor queues list` shows those that are"
+        raise PoisonError(f"no queue is known as {word}; {meant}")
     if len(named) > 1:
         raise PoisonError(f"{len(named)} queues are named {word}: use an id ({', '.join(named)})")
     return str(named[0])

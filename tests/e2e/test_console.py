@@ -55,7 +55,9 @@ async def test_a_supervisor_sees_the_loop_and_stops_it(tmp_path):
             await shows(
                 page, "ready", "Email Support", "Received", "Normalised", "loop: act", "adjust", "no event that we know"
             )
-            await shows(page, "offered", "breach", "60 s → 45 s", "85 % in 60 s, now 45 s", "members joined by the loop")
+            await shows(
+                page, "offered", "breach", "60 s → 45 s", "85 % in 60 s, now 45 s", "members joined by the loop"
+            )
             await click(page, "Freeze", "Email Support")
             await shows(page, "The loop leaves it alone until it is resumed")
             await page.look("$('ask-input').value = 'drill'; $('ask-restore').checked = true; $('ask-yes').click()")

@@ -68,6 +68,9 @@ async def test_the_brake_holds_over_a_restart_until_it_is_released_and_the_basel
         before_the_freeze = len(await changes(product))
         done = await product.command("queues", "freeze", "email support", "--reason", "training day")
         assert (done.code, done.out) == (0, f"{EMAIL.id}  freeze requested\n")
+        slip = await product.command("queues", "freeze", "emial support")
+        assert (slip.code, slip.out) == (3, "")
+        assert "did you mean Email Support?" in slip.err
 
         async def frozen():
             return [one for one in await decisions(product) if one["action"] == "frozen"]
