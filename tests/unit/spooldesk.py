@@ -61,7 +61,8 @@ async def spooling(folder: Path, upstream: Upstream, **more: Any) -> AsyncIterat
     metrics = Metrics.build()
     file = more.pop("file", folder / "spool.db")
     clock = more.pop("clock", lambda: datetime.now(UTC))
-    where = Spool.open(file, upstream, TOPIC, 4, clock, metrics=metrics, patience=QUICK, **more)
+    patience = more.pop("patience", QUICK)
+    where = Spool.open(file, upstream, TOPIC, 4, clock, metrics=metrics, patience=patience, **more)
     async with asyncio.timeout(20), where as spool, asyncio.TaskGroup() as tasks:
         running = tasks.create_task(spool.run())
         yield spool, metrics
