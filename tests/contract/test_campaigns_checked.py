@@ -131,6 +131,13 @@ async def test_shifts_are_those_that_touch_the_window_from_their_beginning_to_th
     assert any(expected.values())
 
 
+async def test_a_campaign_without_a_queue_has_no_agents_that_are_known() -> None:
+    async with desk("guide") as there:
+        del there.sandbox.guide.campaigns.campaigns[FREE]["queue"]
+        plan = await rules(there).plan(request(there))
+    assert plan.facts["shifts"] == {"compared": "no agents are known: name them in agentIds"}
+
+
 async def test_only_who_is_joined_counts_among_a_campaigns_agents() -> None:
     async with desk("platform") as there:
         before = await there.jobs.campaigns.campaign(FREE)

@@ -51,3 +51,18 @@ async def test_the_official_api_takes_preferred_agents_other_media_and_wrap_up()
     assert queue["mediaSettings"]["call"]["serviceLevel"] == {"percentage": 0.9, "durationMs": 45000}
     assert queue["mediaSettings"]["email"]["serviceLevel"]["durationMs"] == 60000
     assert again.calls == []
+
+
+async def test_a_prompt_of_the_official_api_that_asks_for_a_wrap_up_already_stays() -> None:
+    """The guide's `required` and `optional` are several prompts there."""
+    async with desk("platform") as there:
+        queue = there.sandbox.world.queues[EMAIL.id]
+        for prompt, policy, becomes in (
+            ("MANDATORY_TIMEOUT", "required", "MANDATORY_TIMEOUT"),
+            ("MANDATORY_TIMEOUT", "MANDATORY", "MANDATORY"),
+            ("AGENT_REQUESTED", "required", "MANDATORY"),
+            ("MANDATORY", "optional", "OPTIONAL"),
+        ):
+            queue["acwSettings"]["wrapupPrompt"] = prompt
+            planned = await plan(there, wrapUpPolicy=policy)
+            assert (planned.before["wrapUpPolicy"], planned.after["wrapUpPolicy"]) == (prompt, becomes)

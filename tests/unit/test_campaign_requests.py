@@ -72,6 +72,8 @@ def test_all_that_is_wrong_is_told_at_once_each_with_what_would_do() -> None:
     [
         ({"endDate": "2026-06-30"}, "endDate", "ends before it begins"),
         ({"endDate": "2036-07-31"}, "endDate", "five years"),
+        ({"endDate": "never"}, "endDate", "no date and time"),
+        ({"startDate": "once"}, "startDate", "no date and time"),
         ({"dailySlots": []}, "dailySlots", "1 to 100"),
         ({"dailySlots": [SLOT] * 101}, "dailySlots", "1 to 100"),
         ({"dailySlots": [slot("09:00", "10:00") | {"days": []}]}, "dailySlots[0].days", "no day is named"),

@@ -48,15 +48,17 @@ def test_one_request_a_list_and_several_documents_and_files(tmp_path: Path) -> N
 def test_every_problem_of_every_file_has_its_place(tmp_path: Path) -> None:
     one = written(tmp_path, "kind: thing\ncolour: red\nsize: 3\nflavour: salt\n", "one.yaml")
     many = written(tmp_path, "- 5\n- {thingId: x}\n- {kind: thing, thingId: x, colour: far too long}\n", "many.yaml")
+    documents = written(tmp_path, "{kind: thing, thingId: x}\n---\n{kind: thing, colour: y}\n", "documents.yaml")
     torn = written(tmp_path, "kind: [thing\n", "torn.yaml")
     twice = written(tmp_path, "kind: thing\nthingId: a\nthingId: b\ncolour: c\n", "twice.yaml")
     empty = written(tmp_path, "# nothing\n", "empty.yaml")
     with pytest.raises(InvalidRequest) as raised:
-        read_files([one, many, torn, twice, empty, tmp_path / "none.yaml"])
+        read_files([one, many, documents, torn, twice, empty, tmp_path / "none.yaml"])
     places = [problem.place.removeprefix(f"{tmp_path}/") for problem in raised.value.problems]
     assert places == [
         *("one.yaml thingId", "one.yaml flavour", "one.yaml size"),
         *("many.yaml[0]", "many.yaml[1] kind", "many.yaml[2] colour"),
+        *("documents.yaml[0] colour", "documents.yaml[1] thingId"),
         *("torn.yaml", "twice.yaml", "empty.yaml", "none.yaml"),
     ]
     said = str(raised.value)

@@ -162,6 +162,10 @@ some_weeks = st.lists(
 @given(some_weeks, st.dates(date(2026, 1, 1), date(2027, 12, 31)))
 def test_weekly_hours_and_the_recurrences_that_do_the_same_are_the_same_weeks(week: Any, today: date) -> None:
     recurring = [weeks(one, today) for one in as_recurrences(week, today)]
+    for one in as_recurrences(week, today):
+        first = datetime.fromisoformat(one["start"])
+        assert f"{first:%a}"[:2].upper() in one["rrule"].rpartition("=")[2].split(","), "it begins on one of its days"
+        assert today <= first.date() < today + timedelta(days=7)
     together = [tuple(piece for form in recurring for piece in form[number]) for number in range(4)]
     assert {average([one]) for one in together} == {capacity(week)}
     assert weeks({"scheduleEntries": shown_entries(week)}, today) == (week,)
