@@ -23,7 +23,7 @@ from processor.eventlog.sqlite_writer import Batch, Row, Work, Writer
 from processor.telemetry import Metrics
 
 HAND_OVER_AT = 128
-"""Not all of very many senders in one batch: the loop answers some while the disk takes the others."""
+"""So many go to the disk even while it is at work: the loop answers some senders while it takes the others' posts."""
 
 GATHERED_TURNS = 3
 """Senders that were answered together come again together, if not in one turn of the loop: one fsync serves all."""
@@ -70,6 +70,7 @@ class Commits:
         self._lost = ""
         self._waiting: list[Work] = []
         self._gathering = False
+        self._writing = 0
         self._waiting_bytes = 0
         self._ends: dict[int, tuple[int, int]] = {}
         self._known = asyncio.Event()
@@ -142,12 +143,12 @@ class Commits:
             done.set_exception(error)
             return done
         work = Work(done, rows, offsets, action, size)
-        if not self._gathering:
-            self._gathering = True
-            self._loop.call_soon(self._gather, GATHERED_TURNS, 0)
         self._waiting.append(work)
         if len(self._waiting) >= HAND_OVER_AT:
             self._flush()
+        elif not (self._gathering or self._writing):
+            self._gathering = True
+            self._loop.call_soon(self._gather, GATHERED_TURNS, 0)
         return done
 
     def _make_room(self, size: int) -> None:
@@ -196,6 +197,7 @@ class Commits:
     def _flush(self) -> None:
         works, self._waiting = self._waiting, []
         if works:
+            self._writing += len(works)
             self._writer.put(works)
 
     def _report(self, batch: Batch) -> None:
@@ -217,8 +219,16 @@ class Commits:
             else:
                 work.done.set_result(None)
         if batch.works:
+            self._writing -= len(batch.works)
+            self._go_on()
             self._count(batch, counts)
             self._last_success = -CHECKED_FOR_SECONDS if batch.error else self._loop.time()
+
+    def _go_on(self) -> None:
+        """With what came meanwhile, once those who are answered now had a turn in which to come again."""
+        if self._waiting and not (self._gathering or self._writing):
+            self._gathering = True
+            self._loop.call_soon(self._loop.call_soon, self._gather, GATHERED_TURNS, 0)
 
     def _count(self, batch: Batch, counts: Mapping[str, int]) -> None:
         metrics = self._metrics
