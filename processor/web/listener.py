@@ -15,6 +15,7 @@ from aiohttp import web
 from processor.errors import FatalError, SettingsError
 from processor.web.answers import problem
 from processor.web.plain import PlainConnection, PlainConnections, PlainPosts
+from processor.web.wire import WiredSite
 
 BACKLOG = 1024
 """EventBridge opens a connection for each event: a burst of them must not be turned away."""
@@ -85,6 +86,11 @@ class LowLevelServer(web.Server):
         """The protocol of one new connection."""
         return PlainConnection(self._plain) if self._plain else self._ordinary()
 
+    @property
+    def takes_plain(self) -> bool:
+        """Whether plain posts have a way of their own here."""
+        return self._plain is not None
+
     def pre_shutdown(self) -> None:
         """Idle connections are closed, the others with their answer."""
         if self._plain:
@@ -93,6 +99,8 @@ class LowLevelServer(web.Server):
 
     async def shutdown(self, timeout: float | None = None) -> None:
         """Returns when what is in flight was answered, or was cut after `timeout`."""
+        if self._plain:
+            await self._plain.changed()
         async with asyncio.TaskGroup() as tasks:
             if self._plain:
                 tasks.create_task(self._plain.finished(timeout))
@@ -142,9 +150,7 @@ async def listening(runner: web.BaseRunner, where: Where) -> AsyncIterator[str]:
     context = _tls_context(where.tls) if where.tls else None
     await runner.setup()
     try:
-        site = web.TCPSite(
-            runner, where.host, where.port, ssl_context=context, backlog=BACKLOG, reuse_port=where.shared or None
-        )
+        site = _site(runner, where, context)
         try:
             await site.start()
         except OSError as error:
@@ -159,6 +165,13 @@ async def listening(runner: web.BaseRunner, where: Where) -> AsyncIterator[str]:
                 await asyncio.wait([follow])
     finally:
         await runner.cleanup()
+
+
+def _site(runner: web.BaseRunner, where: Where, context: ssl.SSLContext | None) -> web.TCPSite:
+    server, shared = runner.server, where.shared or None
+    if context is None and isinstance(server, LowLevelServer) and server.takes_plain:
+        return WiredSite(runner, where.host, where.port, server, backlog=BACKLOG, reuse_port=shared)
+    return web.TCPSite(runner, where.host, where.port, ssl_context=context, backlog=BACKLOG, reuse_port=shared)
 
 
 def _address(runner: web.BaseRunner, where: Where, *, secure: bool) -> str:

@@ -7,10 +7,12 @@ HTTP server, and stays there. So nothing is judged twice, and nothing unusual is
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from processor.web.heads import Head, Heads
+from processor.web.wire import Wire
 
 Answer = Callable[[bytes, bytes], None]
 """Writes the answer: its head up to the last header's line end, and its body. On the loop, once."""
@@ -45,6 +47,7 @@ class PlainConnections:
         self._open: set[PlainConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
+        self._changing: set[asyncio.Task[object]] = set()
 
     def add(self, connection: PlainConnection) -> None:
         """It is open."""
@@ -57,6 +60,18 @@ class PlainConnections:
         self._open.discard(connection)
         if not self._open:
             self._gone.set()
+
+    def change(self, connected: socket.socket, data: bytes) -> None:
+        """The ordinary server's from now on, with what has come already."""
+        changed = self.loop.connect_accepted_socket(lambda: _Changed(self.ordinary, data), connected)
+        task = self.loop.create_task(changed)
+        self._changing.add(task)
+        task.add_done_callback(self._changing.discard)
+
+    async def changed(self) -> None:
+        """Returns when no connection is between the two servers."""
+        while self._changing:
+            await asyncio.wait(self._changing)
 
     def finish(self) -> None:
         """Close what is idle, and the others with the answer that they wait for."""
@@ -82,6 +97,21 @@ class PlainConnections:
         for connection in tuple(self._open):
             connection.look(now, self._idle_seconds)
         self._timer = self.loop.call_later(LOOK_SECONDS, self._look) if self._open else None
+
+
+class _Changed(asyncio.Protocol):
+    """Gives its connection, and what has come of it already, to the ordinary server."""
+
+    def __init__(self, ordinary: Callable[[], asyncio.Protocol], data: bytes) -> None:
+        self._ordinary = ordinary
+        self._data = data
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Of any kind."""
+        ordinary = self._ordinary()
+        transport.set_protocol(ordinary)
+        ordinary.connection_made(transport)
+        ordinary.data_received(self._data)
 
 
 class PlainConnection(asyncio.Protocol):
@@ -158,10 +188,10 @@ class PlainConnection(asyncio.Protocol):
             self._leave()
             return
         self._all.remove(self)
-        ordinary = self._all.ordinary()
-        self._transport.set_protocol(ordinary)
-        ordinary.connection_made(self._transport)
-        ordinary.data_received(data)
+        if isinstance(self._transport, Wire):
+            self._all.change(self._transport.leave(), data)
+        else:
+            _Changed(self._all.ordinary, data).connection_made(self._transport)
 
     def _leave(self) -> None:
         """Close; the second time at once, since it does not take what is left for it."""

@@ -1,0 +1,130 @@
+"""Connections on their bare sockets: what the event loop would have seen to is seen to."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from processor.receiver import PATH
+from processor.web import wire
+from processor.web.listener import LowLevelServer, Where, listening
+from processor.web.plain import Answer, PlainConnection, PlainPosts
+from processor.web.wire import Wire
+from tests.integration.door import door
+from tests.integration.test_plain import answer, connection, post
+from tests.integration.test_plain_ends import OTHER, until
+
+
+@contextmanager
+def no_free_file() -> Iterator[None]:
+    """What is open stays open, nothing more can be opened."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    highest = max(int(one.name) for one in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(taken[0]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for one in taken:
+            os.close(one)
+
+
+async def test_who_comes_when_there_is_no_free_file_waits_until_there_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(wire, "REST_SECONDS", 0.01)
+    loop = asyncio.get_running_loop()
+    async with door() as to:
+        with socket.socket() as caller:
+            caller.setblocking(False)
+            with no_free_file():
+                await loop.sock_connect(caller, ("127.0.0.1", int(to.url.rpartition(":")[2])))
+                await loop.sock_sendall(caller, post("e"))
+                await until(lambda: [line.message for line in caplog.records].count("accept-failed") == 2)
+            reader, writer = await asyncio.open_connection(sock=caller)
+            assert await answer(reader) == (202, {"ids": ["e"]})
+            writer.close()
+
+
+async def test_who_waits_without_a_free_file_when_we_stop_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as caller:
+        caller.setblocking(False)
+        async with door() as to:
+            with no_free_file():
+                await loop.sock_connect(caller, ("127.0.0.1", int(to.url.rpartition(":")[2])))
+                await until(lambda: [line for line in caplog.records if line.message == "accept-failed"])
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(loop.sock_recv(caller, 1), 10)
+
+
+async def test_a_bug_of_ours_ends_the_connection_at_which_it_showed() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    bug = ZeroDivisionError()
+
+    def take(_headers: object, _body: bytes, _peer: str, _answer: Answer) -> bool:
+        raise bug
+
+    server = LowLevelServer(lambda _: None, plain=PlainPosts(PATH, take))
+    async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(post("e"))
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+    assert told == [bug]
+
+
+async def test_nothing_of_a_closed_connection_waits_for_the_garbage_collector() -> None:
+    def left() -> list[object]:
+        return [one for one in gc.get_objects() if isinstance(one, Wire | PlainConnection)]
+
+    async with door() as to:
+        gc.collect()
+        gc.disable()
+        try:
+            async with connection(to) as (reader, writer):
+                writer.write(post("e1"))
+                await answer(reader)
+                assert len(left()) == 2
+                writer.write(post("e2", "Connection: close"))
+                assert (await reader.read()).startswith(b"HTTP/1.1 202 ")
+            await until(lambda: not left())
+        finally:
+            gc.enable()
+
+
+async def test_a_request_on_its_way_to_the_ordinary_server_when_we_stop_is_answered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    connect, on_its_way = loop.connect_accepted_socket, asyncio.Event()
+
+    async def slowly(*words: object) -> object:
+        on_its_way.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await connect(*words)
+
+    monkeypatch.setattr(loop, "connect_accepted_socket", slowly)
+    async with door() as to:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(to.url.rpartition(":")[2]))
+        writer.write(OTHER)
+        await on_its_way.wait()
+    assert (await answer(reader))[0] == 404
+    writer.close()
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
