@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from processor.app.interpreter import settle
 from processor.eventlog import Message, Topic
 from processor.eventlog.sqlite import SqliteLog
 
@@ -147,4 +148,5 @@ async def main(records: int) -> None:
 
 
 if __name__ == "__main__":
+    settle()  # as `serve` does
     asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000))

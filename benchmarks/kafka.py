@@ -70,7 +70,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--connections", type=int, nargs="+", default=[8, 64, 256])
     parser.add_argument("--seconds", type=float, default=2, help="of each run of posts")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--events", type=int, default=20_000, help="raw to clean, for each process")
+    parser.add_argument("--events", type=int, default=100_000, help="raw to clean, for each process")
     parser.add_argument("--backlog", type=int, default=100_000)
     parser.add_argument("--peers", action="store_true", help="also what others build; makes benchmarks/.peers")
     options = parser.parse_args(words)

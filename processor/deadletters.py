@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 from pydantic import ValidationError
@@ -139,27 +140,28 @@ class DeadLetterLimit:
         self._group = group
         self._policy = policy
         self._row = 0
-        self._last: deque[bool] = deque()
-        self._bugs = 0
+        self._done = 0
+        """Since the last bug; they are looked at when there is another."""
+        self._last: deque[bool] = deque(maxlen=policy.window)
 
     def count(self, outcome: Outcome, error: BaseException | None = None) -> None:
         """Raises FatalError, naming the last error, when bugs pass the limit."""
-        bug = outcome is Outcome.BUG
-        if not bug and outcome is not Outcome.DONE:
-            return
-        self._last.append(bug)
-        self._bugs += bug
-        if len(self._last) > self._policy.window:
-            self._bugs -= self._last.popleft()
-        self._row = self._row + 1 if bug else 0
-        if not bug:
-            return
-        seen = len(self._last)
+        if outcome is Outcome.DONE:
+            self._done += 1
+        elif outcome is Outcome.BUG:
+            self._bug(error)
+
+    def _bug(self, error: BaseException | None) -> None:
+        self._row = 1 if self._done else self._row + 1
+        self._last.extend(repeat(False, min(self._done, self._policy.window)))
+        self._last.append(True)
+        self._done = 0
+        seen, bugs = len(self._last), sum(self._last)
         if self._row > self._policy.in_a_row:
             raise FatalError(f"group {self._group}: {self._row} records in a row failed by a bug; {self._named(error)}")
-        if seen >= self._policy.at_least and self._bugs > self._policy.share * seen:
+        if seen >= self._policy.at_least and bugs > self._policy.share * seen:
             raise FatalError(
-                f"group {self._group}: {self._bugs} of the last {seen} records failed by a bug; {self._named(error)}"
+                f"group {self._group}: {bugs} of the last {seen} records failed by a bug; {self._named(error)}"
             )
 
     @staticmethod

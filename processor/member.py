@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from processor.deadletters import DeadLetterLimit, dead_letter, error_text, told, unreadable, where
 from processor.errors import PoisonError, ProcessorError
-from processor.event import Event, Publishable, Raw
+from processor.event import Event, Gone, Publishable, Raw, Written
 from processor.eventlog import EventLog, Message, Record
 from processor.eventlog.partitions import partition_of
 from processor.pace import Policy
@@ -64,6 +64,8 @@ class Member:
     _done: Counter = field(init=False)
     _uncounted: int = 0
     _owned: dict[str, tuple[Table[Any, Any], ...]] = field(default_factory=dict)
+    _takers: dict[object, tuple[Table[Any, Any], ...]] = field(default_factory=dict)
+    """By kind of event, or topic of a tombstone, once one has come."""
     _loaded: set[int] = field(default_factory=set)
     _catching_up: dict[int, asyncio.Lock] = field(default_factory=dict)
     _watching: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -245,9 +247,16 @@ class Member:
     def apply(self, events: Iterable[Publishable]) -> None:
         """Own tables take own outputs."""
         for event in events if self._owned else ():
-            for table in self._owned.get(getattr(event, "topic", ""), ()):
-                if table.takes(event):
-                    table.apply(event)
+            for table in self._taking(event):
+                table.apply(event)
+
+    def _taking(self, event: Publishable) -> Sequence[Table[Any, Any]]:
+        kind = event.kind if isinstance(event, Written) else event.topic if isinstance(event, Gone) else type(event)
+        takers = self._takers.get(kind)
+        if takers is None:
+            owned = self._owned.get(getattr(event, "topic", ""), ())
+            takers = self._takers[kind] = tuple(table for table in owned if table.takes(event))
+        return takers
 
     async def present(self, replay: Replay) -> Record:
         """What is to be done for a replay: of a state the key's newest record, else the parked one."""
@@ -259,14 +268,14 @@ class Member:
                     record = later
         return record
 
-    def settle(self, record: Record, verdict: Verdict[Done], replay: Replay | None = None) -> list[Message]:
+    def settle(self, record: Record, verdict: Verdict[Done], replay: Replay | None = None) -> Sequence[Message]:
         """What is to be appended for this end: the outputs, or the dead letter; and of a replay that it was done.
 
         Raises FatalError when bugs have passed their limit. What was done is counted by `count`.
         """
         outcome = verdict.outcome
         self.limit.count(outcome, verdict.error)
-        messages = list(verdict.result.messages) if verdict.result else []
+        messages = verdict.result.messages if verdict.result else ()
         if outcome is Outcome.DONE:
             self._uncounted += 1
             self.progress.done += 1
@@ -282,9 +291,7 @@ class Member:
             facts = told(record, self.group.name, verdict, self.redact)
             bug = verdict.error if outcome is Outcome.BUG else None
             log.log(logging.ERROR if bug else logging.WARNING, "dead-letter", extra=facts, exc_info=bug)
-        if replay:
-            messages.append(replay.done(self.group.name, outcome))
-        return messages
+        return [*messages, replay.done(self.group.name, outcome)] if replay else messages
 
     def count(self) -> None:
         """Add what was done since the last time to the metrics."""

@@ -29,6 +29,9 @@ TAKE_AGAIN_SECONDS = 1.0
 NOTHING = 2**31 - 1
 """A partition that no topic has: to ask for it is a sign of life that fetches nothing."""
 
+Page = tuple[int, int, Sequence[Record]]
+"""What was fetched of a partition at one time: the epoch, its number, one record at least."""
+
 
 class KafkaSubscription:
     """Use `KafkaLog.subscribe`."""
@@ -56,7 +59,7 @@ class KafkaSubscription:
         self._consumer: AIOKafkaConsumer | None = None
         self._seats: Seats | None = None
         self._fetching: asyncio.Task[None] | None = None
-        self._buffer: deque[tuple[int, Record]] = deque()
+        self._buffer: deque[Page] = deque()
         self._failure: BaseException | None = None
         self._broken = asyncio.Event()
         self._joined = asyncio.Event()
@@ -156,8 +159,9 @@ class KafkaSubscription:
         seats = self._seats
         if seats and not self._closed:
             fetched = await seats.positions()
+            waiting = {number for _, number, _ in self._buffer}
             for number, position in positions.items():
-                if number in fetched and seats.held[number].delivered == position:
+                if number in fetched and number not in waiting and seats.held[number].delivered == position:
                     found[number] = max(position, fetched[number])
             if not self._buffer and (stalled := await seats.stalled(fetched)):
                 logger.error("consumer-stalled", extra={"group": self._group, "partitions": stalled})
@@ -209,17 +213,21 @@ class KafkaSubscription:
     def _take(self, limit: int) -> list[Record]:
         taken: list[Record] = []
         held = self._held()
-        kept: deque[tuple[int, Record]] = deque()
+        kept: list[Page] = []
         while self._buffer and len(taken) < limit:
-            epoch, record = self._buffer.popleft()
-            seat = held.get(record.partition)
+            epoch, number, records = self._buffer.popleft()
+            seat = held.get(number)
             if seat is None or not self._seats or epoch != self._seats.epoch:
                 continue
             if seat.paused:
-                kept.append((epoch, record))
-            else:
-                seat.delivered = record.offset + 1
-                taken.append(record)
+                kept.append((epoch, number, records))
+                continue
+            room = limit - len(taken)
+            if len(records) > room:
+                self._buffer.appendleft((epoch, number, records[room:]))
+                records = records[:room]
+            seat.delivered = records[-1].offset + 1
+            taken += records
         self._buffer.extendleft(reversed(kept))
         return taken
 
@@ -244,9 +252,8 @@ class KafkaSubscription:
     async def _get(self, consumer: AIOKafkaConsumer, seats: Seats, wait: int, limit: int) -> None:
         found = await consumer.getmany(timeout_ms=wait, max_records=limit)
         for place, records in found.items():
-            if place.partition in seats.held:
-                epoch = seats.epoch
-                self._buffer.extend((epoch, record) for record in decode(self._topic, place.partition, records))
+            if records and place.partition in seats.held:
+                self._buffer.append((seats.epoch, place.partition, decode(self._topic, place.partition, records)))
 
     async def _sign_of_life(self) -> None:
         """While it is said to be full: membership ends where nobody polls."""
