@@ -32,9 +32,13 @@ def moment(text):
 
 
 def read_back(home, collection, start, end):
+    """None where there is no calendar yet."""
     with caldav.DAVClient(url=home + "/", username=USER, password=PASSWORD) as client:
         calendar = client.calendar(url=f"{home}/{collection}/")
-        return spans([resource.icalendar_instance for resource in calendar.events()], start, end)
+        try:
+            return spans([resource.icalendar_instance for resource in calendar.events()], start, end)
+        except caldav.lib.error.NotFoundError:
+            return None
 
 
 async def last_words(product, topic):
