@@ -26,6 +26,7 @@ from processor.clients.genesys import Genesys
 from processor.event import Envelope, Event, Publishable, instant
 from processor.routing import Tick
 from processor.table import Table
+from processor.verbatim import read
 
 OTHERS = (ShiftsUpdated, PresenceUpdated, QueueUpdated, CampaignUpdated, ProfileUpdated)
 
@@ -67,7 +68,7 @@ def _schedule_ids(_: tuple[str, ...] | None, group: ScheduleUpdated) -> tuple[st
 
 def _subjects_of(event: type[Event]) -> Table[Any, bool]:
     """Only which subjects there are."""
-    return Table(event, fold=lambda _, one: None if one.deleted else True)
+    return Table(event, fold=lambda _, one: None if one.data["deleted"] else True, read=read)
 
 
 def no_parts(_: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ What comes in
 What it becomes
     envelope.py event.py shapes.py   a fact and its coats   routing.py    which handler gets which event
     eventlog/          the log's words; SQLite in one file, or Kafka
-    table.py           what a topic says so far, per key
+    table.py           what a topic says so far, per key verbatim.py    our own records, read without their class
 How a group of consumers works
     consumer.py        when: join, poll, commit, stop    member.py     what both ways share
     serial.py flight.py   log to log, in order           effects.py lanes.py   side by side across keys

@@ -6,8 +6,10 @@ records that ask for them, so the owner of a partition holds all it needs.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +24,40 @@ log = logging.getLogger("processor.table")
 
 A_FEW = 16
 """Offsets that are read to look at one record."""
+BREATHER = 200
+"""Records after which other tasks of the process have their turn: posts are answered while tables load."""
+
+
+MOST_UNREAD = 10_000
+"""Records of states that are held until it is known whether a newer one replaces them."""
+
+
+@dataclass(frozen=True, slots=True)
+class States(Generic[E, V]):
+    """How records that are the whole state of their key are loaded: all pass by, only the newest is read.
+
+    `pass_by` and `keep` together do what the table's fold does. A key whose newest record cannot be read is folded
+    one record after the other.
+    """
+
+    glance: Callable[[type[Event], Record], E | None]
+    """What is told of a record without reading it; None for one that must be read."""
+    pass_by: Callable[[V | None, E], V]
+    keep: Callable[[V | None, E], V]
+
+
+@dataclass(slots=True)
+class Newest:
+    """Of each key the newest record, `unread` so far; and the keys whose newest could not be read."""
+
+    unread: dict[str, Record] = field(default_factory=dict)
+    missed: set[str] = field(default_factory=set)
+
+    def forget(self, subject: str | None) -> None:
+        """A newer record of this one was taken at once."""
+        if subject is not None:
+            self.unread.pop(subject, None)
+            self.missed.discard(subject)
 
 
 class Table(Generic[E, V]):
@@ -33,6 +69,7 @@ class Table(Generic[E, V]):
         fold: Callable[[V | None, E], V | None],
         read: Callable[[type[Event], Record], Any] | None = None,
         since: timedelta | None = None,
+        states: States[E, V] | None = None,
     ) -> None:
         """`events` are of one topic; records of other types are passed over.
 
@@ -41,12 +78,15 @@ class Table(Generic[E, V]):
 
         `since`: of each partition only what was appended this long before its newest record is
         loaded, for folds that forget what is older anyway.
+
+        `states`: where only the newest record of a key matters as a whole.
         """
         self.topic = events[0].topic
         self._types = {event.type: event for event in events}
         self._fold = fold
         self._read = read
         self._since = since
+        self._states = states
         self._rows: dict[int, dict[str, V]] = {}
         self._position: dict[int, int] = {}
         self._partitions = 1
@@ -56,7 +96,49 @@ class Table(Generic[E, V]):
         self._partitions = event_log.partitions
         self._rows[partition] = {}
         self._position[partition] = await self._begin(event_log, partition) if self._since else 0
+        if self._states:
+            await self._load_states(event_log, partition, self._states)
         await self.catch_up(event_log, partition)
+
+    async def _load_states(self, event_log: EventLog, partition: int, states: States[E, V]) -> None:
+        start, end = await event_log.bounds(self.topic, partition)
+        start = max(start, self._position[partition])
+        newest = Newest()
+        async for record in _with_breaks(event_log.read(self.topic, partition, start, end)):
+            self._pass_by(record, newest, states)
+            if len(newest.unread) >= MOST_UNREAD:
+                await self._keep(newest, states)
+        await self._keep(newest, states)
+        for subject in newest.missed:
+            self._put(subject, None)
+        if newest.missed:
+            async for record in _with_breaks(event_log.read(self.topic, partition, start, end)):
+                message = record.message
+                if (message.key if message.value is None else message.headers.get("ce_subject")) in newest.missed:
+                    self._take(record)
+        self._position[partition] = max(start, end)
+
+    def _pass_by(self, record: Record, newest: Newest, states: States[E, V]) -> None:
+        """Of a record that a newer one may replace."""
+        kind = self._types.get(record.message.headers.get("ce_type", ""))
+        seen = states.glance(kind, record) if kind and record.message.value is not None else None
+        if seen is None:
+            newest.forget(self._take(record))
+        elif self._is_here(seen.subject, record):
+            rows = self._rows[record.partition]
+            rows[seen.subject] = states.pass_by(rows.get(seen.subject), seen)
+            newest.unread[seen.subject] = record
+
+    async def _keep(self, newest: Newest, states: States[E, V]) -> None:
+        """Read the newest of each key, and note the keys whose newest cannot be read."""
+        async for record in _with_breaks(_each(newest.unread.values())):
+            event = self._event(self._types[record.message.headers["ce_type"]], record)
+            if event is None:
+                newest.missed.add(record.message.headers["ce_subject"])
+            else:
+                newest.missed.discard(event.subject)
+                self._put(event.subject, states.keep(self.get(event.subject), event))
+        newest.unread.clear()
 
     async def _begin(self, event_log: EventLog, partition: int) -> int:
         """The first offset that is young enough, found by halves: records of a partition are in the order of time."""
@@ -92,21 +174,29 @@ class Table(Generic[E, V]):
         position = max(start, self._position[partition])
         if position >= end:
             return False
-        async for record in event_log.read(self.topic, partition, position, end):
+        async for record in _with_breaks(event_log.read(self.topic, partition, position, end)):
             self._take(record)
             self._position[partition] = record.offset + 1
         self._position[partition] = end
         return True
 
-    def _take(self, record: Record) -> None:
+    def _take(self, record: Record) -> str | None:
+        """The subject whose row it has changed."""
         event_type = self._types.get(record.message.headers.get("ce_type", ""))
         if record.message.value is None:
             self._rows[record.partition].pop(record.message.key, None)
-        elif event_type is not None and (event := self._event(event_type, record)):
-            if self.home(event.subject) == record.partition:
-                self.apply(event)
-            else:  # another program's partitioner: its rows are not held here
-                log.warning("record-astray", extra={"record": f"{record.topic}-{record.partition}@{record.offset}"})
+            return record.message.key
+        if event_type and (event := self._event(event_type, record)) and self._is_here(event.subject, record):
+            self.apply(event)
+            return str(event.subject)
+        return None
+
+    def _is_here(self, subject: str, record: Record) -> bool:
+        """Another program's partitioner may have put it here; its rows are not held then."""
+        if self.home(subject) == record.partition:
+            return True
+        log.warning("record-astray", extra={"record": f"{record.topic}-{record.partition}@{record.offset}"})
+        return False
 
     def _event(self, kind: type[Event], record: Record) -> Any:
         """None, and a warning, for what another program wrote wrongly: it must not keep a whole partition from us."""
@@ -125,12 +215,14 @@ class Table(Generic[E, V]):
 
     def apply(self, event: E | Gone) -> None:
         """Fold one event: the owner does it with its own outputs, before they are in the log."""
-        rows = self._rows[partition_of(event.subject, self._partitions)]
-        value = None if isinstance(event, Gone) else self._fold(rows.get(event.subject), event)
+        self._put(event.subject, None if isinstance(event, Gone) else self._fold(self.get(event.subject), event))
+
+    def _put(self, subject: str, value: V | None) -> None:
+        rows = self._rows[partition_of(subject, self._partitions)]
         if value is None:
-            rows.pop(event.subject, None)
+            rows.pop(subject, None)
         else:
-            rows[event.subject] = value
+            rows[subject] = value
 
     def holds(self, partition: int) -> bool:
         """Whether it is loaded."""
@@ -154,6 +246,20 @@ class Table(Generic[E, V]):
         for number, rows in list(self._rows.items()):
             if partition is None or number == partition:
                 yield from list(rows.items())
+
+
+async def _each(records: Iterable[Record]) -> AsyncIterator[Record]:
+    for record in records:
+        yield record
+
+
+async def _with_breaks(records: AsyncIterator[Record]) -> AsyncIterator[Record]:
+    count = 0
+    async for record in records:
+        yield record
+        count += 1
+        if count % BREATHER == 0:
+            await asyncio.sleep(0)
 
 
 def last(_: E | None, event: E) -> E | None:

@@ -79,9 +79,20 @@ NOTHING = Row()
 
 def remember_state(row: Row | None, event: Written) -> Row:
     """Fold a record that is the whole state of its subject."""
+    return pass_by(keep_state(row, event), event)
+
+
+def keep_state(row: Row | None, event: Written) -> Row:
+    """What it says, but not that it came."""
     row = row or Row()
     row.last = event
     row.fences = event.fences
+    return row
+
+
+def pass_by(row: Row | None, event: Written) -> Row:
+    """That it came: all that counts of a state when a newer one has replaced it."""
+    row = row or Row()
     _remember_id(row, event)
     return row
 

@@ -32,8 +32,8 @@ from handlers.normalise.reading import Candidate, Context, Data, Reader, Reading
 from handlers.normalise.words import DEEPEST, ahead, too_deep
 from processor.errors import PoisonError
 from processor.event import Event, Fence, Raw, Written, digest
-from processor.eventlog import Record
-from processor.table import Table
+from processor.table import States, Table
+from processor.verbatim import glance, read
 
 Rows = Table[Written, Row]
 
@@ -49,15 +49,11 @@ STATES: tuple[type[Event], ...] = (
 
 def tables() -> dict[str, Rows]:
     """What `Normalise` must remember, by topic; all of it is rebuilt from the log."""
-    found = {event.topic: Rows(event, fold=fences.remember_state, read=_read) for event in STATES}
-    volume = Rows(VolumeUpdated, fold=fences.remember_volume, read=_read, since=fences.LOADED)
-    fates = Rows(Fate, fold=fences.remember_fate, read=_read, since=fences.LOADED)
+    states = States(glance, fences.pass_by, fences.keep_state)
+    found = {event.topic: Rows(event, fold=fences.remember_state, read=read, states=states) for event in STATES}
+    volume = Rows(VolumeUpdated, fold=fences.remember_volume, read=read, since=fences.LOADED)
+    fates = Rows(Fate, fold=fences.remember_fate, read=read, since=fences.LOADED)
     return {**found, volume.topic: volume, fates.topic: fates}
-
-
-def _read(kind: type[Event], record: Record) -> Written:
-    """Through its class: what an older version of us or another program wrote is complete then, or refused."""
-    return Written.of(kind.from_record(record))
 
 
 Unnamed = tuple[type[Event], str, Data, Mapping[str, Fence]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,6 +67,26 @@ async def test_load_again_starts_afresh(log):
     await table.load(log, 0)
     await table.load(log, 0)
     assert table.get(HERE) == 1
+
+
+async def test_others_have_their_turns_while_a_table_is_loaded(log):
+    """Posts are answered meanwhile, however many records a page brings."""
+    await append(log, *[counted(HERE, 1) for _ in range(500)])
+    taken: list[int] = []
+
+    async def others() -> None:
+        while True:
+            taken.append(table.get(HERE) or 0)
+            await asyncio.sleep(0)
+
+    table = Table(Counted, fold=add)
+    await table.load(log, 1)
+    await table.load(log, 0)
+    working = asyncio.create_task(others())
+    await table.load(log, 0)
+    working.cancel()
+    assert table.get(HERE) == 500
+    assert {200, 400} <= set(taken)
 
 
 async def test_catch_up_folds_only_what_is_new_and_says_so(log):
