@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -20,7 +21,7 @@ from processor.app.switches import switched_off
 from processor.app.topics import TOPICS
 from processor.app.whereabouts import whereabouts
 from processor.envelope import trace_of
-from processor.errors import PoisonError, RefusedError
+from processor.errors import PoisonError, RefusedError, RetryableError
 from processor.event import instant
 from processor.eventlog import EventLog, Record
 from processor.progress import Progress
@@ -29,6 +30,8 @@ from processor.settings import Settings
 from processor.telemetry import Metrics
 
 NEWEST = 20
+ANSWER_SECONDS = 10.0
+"""For a look-up, however slow the disk is."""
 CLEAN = ("schedules", "shifts", "presence", "queues", "volume", "campaigns", "profiles")
 
 
@@ -157,7 +160,14 @@ class Desk:
 
     async def event(self, event_id: str, subject: str | None) -> dict[str, Any]:
         """Where is my event?"""
-        return await whereabouts(self._log, event_id, subject)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await whereabouts(self._log, event_id, subject)
+        except TimeoutError:
+            hint = (
+                "ask again" if subject else "ask again, with ?subject=<what it is about> for a search of one partition"
+            )
+            raise RetryableError(f"The log has not answered within {ANSWER_SECONDS:g} s: {hint}.") from None
 
     async def dead_letters(self) -> list[dict[str, Any]]:
         """The newest first, without their payloads."""

@@ -26,7 +26,8 @@ DEAD_LETTERS = "genesys.deadletters"
 CAUSED = (*CLEAN, "genesys.lookups", FATES, "genesys.decisions", "genesys.outcomes", DEAD_LETTERS)
 AT_MOST = 50_000
 """Records of a partition that are looked through, the newest first."""
-PAGE = 2_000
+SECONDS = 5.0
+"""After which the answer says what was found, and how far we looked."""
 
 
 def _weight(fate: str) -> int:
@@ -35,58 +36,40 @@ def _weight(fate: str) -> int:
 
 
 async def whereabouts(
-    log: EventLog, event_id: str, subject: str | None, *, topics: Sequence[str] = CAUSED
+    log: EventLog, event_id: str, subject: str | None, *, topics: Sequence[str] = CAUSED, seconds: float = SECONDS
 ) -> dict[str, Any]:
     """All that the log says about one event id. With its subject one partition is searched, else all."""
     partitions = [partition_of(subject, log.partitions)] if subject else list(range(log.partitions))
-    searched: dict[str, str] = {}
-    raw = await search(log, RAW, partitions, event_id, searched)
-    caused: list[Record] = []
-    for topic in topics:
-        caused += await search(log, topic, partitions, event_id, searched)
+    places = [(topic, partition) for topic in (RAW, *topics) for partition in partitions]
+    found = await log.find(event_id, places, AT_MOST, seconds)
+    records = [record for record in found.records if _belongs(record, event_id)]
+    raw = [record for record in records if record.topic == RAW]
+    caused = [record for record in records if record.topic != RAW]
     fates = _fates(raw, caused)
     return {
         "id": event_id,
         "fate": min(fates, key=_weight) if fates else "unknown",
         "raw": [_shown(record) | {"fate": fate} for record, fate in zip(raw, fates, strict=True)],
         "records": [_shown(record) for record in sorted(caused, key=lambda record: record.timestamp)],
-        "searched": {"partitions": partitions, "backTo": searched},
+        "searched": {
+            "partitions": partitions,
+            "backTo": {f"{topic}-{partition}": f"offset {end}" for (topic, partition), end in found.back_to.items()},
+        },
     }
 
 
 async def search(
-    log: EventLog,
-    topic: str,
-    partitions: Sequence[int],
-    event_id: str,
-    searched: dict[str, str] | None = None,
-    *,
-    since: datetime | None = None,
+    log: EventLog, topic: str, partitions: Sequence[int], event_id: str, *, since: datetime | None = None
 ) -> list[Record]:
-    """The records that are this event or were caused by it; `searched` learns where the search ended early.
-
-    `since`: pages that end before it are not looked at.
-    """
-    found: list[Record] = []
-    for partition in partitions:
-        start, end = await log.bounds(topic, partition)
-        stop = max(start, end - AT_MOST)
-        while end > stop:
-            page = max(stop, end - PAGE)
-            records = [record async for record in log.read(topic, partition, page, end)]
-            found.extend([record for record in records if _belongs(record, event_id)])
-            end = stop if since and records and records[0].timestamp < since else page
-        if stop > start and searched is not None:
-            searched[f"{topic}-{partition}"] = f"offset {stop}"
-    return found
+    """The records that are this event or were caused by it. `since`: what is older need not be found."""
+    found = await log.find(event_id, [(topic, partition) for partition in partitions], AT_MOST, since=since)
+    return [record for record in found.records if _belongs(record, event_id)]
 
 
 def _belongs(record: Record, event_id: str) -> bool:
+    """Only of raw records a marked id says that it is the same event."""
     headers = record.message.headers
-    if headers.get("ce_causationid") == event_id:
-        return True
-    own = headers.get("ce_id", "")
-    return own == event_id or (record.topic == RAW and own.startswith(f"{event_id}~"))
+    return record.topic == RAW or event_id in (headers.get("ce_id"), headers.get("ce_causationid"))
 
 
 def _fates(raw: Sequence[Record], caused: Sequence[Record]) -> list[str]:

@@ -6,12 +6,15 @@ Only the engine speaks them; no handler sees a record. `sqlite.py` is the log in
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Protocol
+from math import inf
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,45 @@ class Topic:
     retention: timedelta | None = None
 
 
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
+
+FIND_PAGE = 2_000
+
+
+class Found(NamedTuple):
+    """What a search found, in order within each place; and where it ended early, from which offset on it has looked."""
+
+    records: Sequence[Record]
+    back_to: Mapping[Place, int]
+
+    @classmethod
+    def within(cls, spans: Sequence[Span]) -> Found:
+        """The sum of these."""
+        records = [record for span in spans for record in span.found]
+        return cls(records, {span.place: span.end for span in spans if span.end > span.start})
+
+
+@dataclass(slots=True)
+class Span:
+    """What of a place is left to be searched, from `end` down to `stop`, and what was found above."""
+
+    place: Place
+    start: int
+    stop: int
+    end: int
+    found: list[Record] = field(default_factory=list)
+
+
+def is_of(record: Record, event_id: str) -> bool:
+    """Whether it is this event, under its own id or a marked one (`<id>~…`), or was caused by it."""
+    headers = record.message.headers
+    own = headers.get("ce_id", "")
+    return headers.get("ce_causationid") == event_id or own == event_id or own.startswith(f"{event_id}~")
+
+
 OnAssign = Callable[[Sequence[int]], Awaitable[None]]
-"""These partitions are now ours: rebuild what is known of them. Polling starts when it returns."""
+"""These partitions are now ours: rebuild what is known of them. Theirs is polled when it returns."""
 
 OnRevoke = Callable[[Sequence[int]], Awaitable[Mapping[int, int]]]
 """These partitions are leaving: finish or drop their work, return the next offsets to commit."""
@@ -91,7 +131,8 @@ class Subscription(Protocol):
     async def reached(self, positions: Mapping[int, int]) -> Mapping[int, int]:
         """These next offsets, moved past what holds no record: some logs keep marks of their own between records.
 
-        To be compared with `EventLog.bounds`: nothing is left when they are equal.
+        To be compared with `EventLog.bounds`: nothing is left when they are equal. Partitions that are
+        ours, but not yet assigned, may stand beside them.
         """
         ...
 
@@ -130,6 +171,28 @@ class EventLog(Protocol):
     def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
         """The committed records with start <= offset < end that are still kept, in order."""
         ...
+
+    async def find(
+        self, event_id: str, places: Sequence[Place], most: int, seconds: float = inf, since: datetime | None = None
+    ) -> Found:
+        """The records of an event (`is_of`) among the newest `most` offsets of each place.
+
+        A page of each place in turn, the newest first, for about `seconds`. What is older than `since`
+        need not be looked at.
+        """
+        deadline = time.monotonic() + seconds
+        ends = [await self.bounds(*place) for place in places]
+        spans = [Span(one, start, max(start, end - most), end) for one, (start, end) in zip(places, ends, strict=True)]
+        left = deque(span for span in spans if span.end > span.stop)
+        while left and time.monotonic() < deadline:
+            span = left.popleft()
+            page = max(span.stop, span.end - FIND_PAGE)
+            records = [record async for record in self.read(*span.place, page, span.end)]
+            span.found[:0] = [record for record in records if is_of(record, event_id)]
+            span.end = span.stop if since and records and records[0].timestamp < since else page
+            if span.end > span.stop:
+                left.append(span)
+        return Found.within(spans)
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset still kept, and the offset the next record will get. Cheap: asked often."""

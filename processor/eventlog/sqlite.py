@@ -14,14 +14,16 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from processor.errors import ConflictError, FatalError, RetryableError
-from processor.eventlog import EventLog, Message, OnAssign, OnRevoke, Record, Topic
+from processor.eventlog import EventLog, Found, Message, OnAssign, OnRevoke, Place, Record, Span, Topic
 from processor.eventlog.lease import Lease
 from processor.eventlog.sqlite_commits import Commits
 from processor.eventlog.sqlite_compaction import Compaction, delete_until
 from processor.eventlog.sqlite_erasure import Erasure, Reduce, empty_write_ahead
+from processor.eventlog.sqlite_finder import look
 from processor.eventlog.sqlite_reader import Reader, page
 from processor.eventlog.sqlite_schema import PARTITION_BITS, connect, prepare, reason
 from processor.eventlog.sqlite_subscription import SqliteSubscription
@@ -33,11 +35,13 @@ logger = logging.getLogger("processor.eventlog")
 class SqliteLog(EventLog):
     """Use `open`."""
 
-    def __init__(self, path: Path, topics: Sequence[Topic], commits: Commits, reader: Reader, metrics: Metrics) -> None:
+    def __init__(
+        self, path: Path, topics: Sequence[Topic], commits: Commits, readers: Sequence[Reader], metrics: Metrics
+    ) -> None:
         self._path = path
         self._topics = topics
         self._commits = commits
-        self._reader = reader
+        self._reader, self._finder = readers
         self._metrics = metrics
 
     @classmethod
@@ -50,7 +54,7 @@ class SqliteLog(EventLog):
         now: Callable[[], datetime],
         metrics: Metrics | None = None,
     ) -> AsyncIterator[SqliteLog]:
-        """Make the file where it is missing; its two threads live as long as the context.
+        """Make the file where it is missing; its three threads live as long as the context.
 
         `now` gives the records' timestamps and is called in the writer's thread. Raises
         `FatalError` when the file is not this log (other partition count, newer schema, damaged).
@@ -58,17 +62,19 @@ class SqliteLog(EventLog):
         numbers = await asyncio.to_thread(prepare, path, [topic.name for topic in topics], partitions)
         metrics = metrics or Metrics.build()
         _measure(path, metrics)
-        reader = Reader(path, asyncio.get_running_loop())
-        commits = Commits(path, numbers, partitions, now, release=reader.let_go, metrics=metrics)
-        reader.start()
+        readers = [Reader(path, asyncio.get_running_loop(), f"eventlog-{name}") for name in ("reader", "finder")]
+        commits = Commits(path, numbers, partitions, now, release=partial(_let_go, readers), metrics=metrics)
+        for reader in readers:
+            reader.start()
         try:
             await commits.start()
-            yield cls(path, topics, commits, reader, metrics)
+            yield cls(path, topics, commits, readers, metrics)
         finally:
             try:
                 await commits.stop()
             finally:
-                await asyncio.to_thread(reader.stop)
+                for reader in readers:
+                    await asyncio.to_thread(reader.stop)
 
     @property
     def partitions(self) -> int:
@@ -93,9 +99,10 @@ class SqliteLog(EventLog):
         *,
         pure: bool = True,  # noqa: ARG002 - for logs where the difference costs something
     ) -> AsyncIterator[SqliteSubscription]:
-        """All partitions are assigned before this returns, and revoked at the end of the context.
+        """One partition is assigned before this returns, the others one by one while it is polled already.
 
-        Raises `FatalError` naming the holder when the group has one, and whatever `on_assign` raises.
+        All are revoked at the end of the context. Raises `FatalError` naming the holder when the group
+        has one, and whatever `on_assign` raises, be it of a later partition at the next poll.
         """
         everything = range(self.partitions)
         lease = Lease(self._path, group)
@@ -103,10 +110,11 @@ class SqliteLog(EventLog):
             committed = await self.committed(group, topic)
             subscription = SqliteSubscription(self._commits, self._reader, topic, group, committed)
             try:
-                await on_assign(everything)
+                await subscription.begin(on_assign)
                 try:
                     yield subscription
                 finally:
+                    await subscription.end()
                     await self._leave(subscription, await on_revoke(everything), group)
             finally:
                 subscription.close()
@@ -120,19 +128,37 @@ class SqliteLog(EventLog):
             logger.warning("offsets-not-committed", extra={"group": group, "reason": str(error)})
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
-        """A page at a time; new records that arrive meanwhile are not waited for."""
+        """A page at a time, the next one fetched meanwhile; new records that arrive are not waited for."""
         slot = self._commits.slot(topic, partition)
         kept, following = self._commits.ends(slot)
-        position, end = max(start, kept), min(end, following)
-        while position < end:
-            records = await self._reader.ask(
-                partial(page, topic=topic, partition=partition, slot=slot, start=position, end=end)
-            )
-            if not records:
-                return
-            for record in records:
-                yield record
-            position = records[-1].offset + 1
+        end = min(end, following)
+        following_page = partial(page, topic=topic, partition=partition, slot=slot, end=end)
+        position = max(start, kept)
+        ahead = self._reader.begin(partial(following_page, start=position)) if position < end else None
+        try:
+            while ahead:
+                records = await ahead
+                position = records[-1].offset + 1 if records else end
+                ahead = self._reader.begin(partial(following_page, start=position)) if position < end else None
+                for record in records:
+                    yield record
+        finally:
+            if ahead:
+                ahead.cancel()
+
+    async def find(
+        self,
+        event_id: str,
+        places: Sequence[Place],
+        most: int,
+        seconds: float = inf,
+        since: datetime | None = None,  # noqa: ARG002 - looking at all of it costs less than finding out where that is
+    ) -> Found:
+        """By a thread that does nothing else: whatever is read meanwhile, nobody waits for it."""
+        slots = {(topic, partition): self._commits.slot(topic, partition) for topic, partition in places}
+        ends = {place: self._commits.ends(slot) for place, slot in slots.items()}
+        spans = [Span(place, start, max(start, end - most), end) for place, (start, end) in ends.items()]
+        return await self._finder.ask(partial(look, event_id=event_id, spans=spans, slots=slots, seconds=seconds))
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """From memory; what another process appended is known within 50 ms."""
@@ -157,8 +183,8 @@ class SqliteLog(EventLog):
         Fails for good once a reader has met damage: what is appended may lie well, but the file must be replaced.
         """
         await self._commits.check()
-        if self._reader.damage:
-            raise RetryableError(self._reader.damage)
+        if damage := self._reader.damage or self._finder.damage:
+            raise RetryableError(damage)
 
     async def compact(self, now: datetime, most_bytes: int = 0) -> int:
         """Remove what the topics no longer promise, in short transactions; how many records that were.
@@ -207,6 +233,11 @@ class SqliteLog(EventLog):
         Raises `ConflictError` when `file` exists, `RetryableError` when the copy would be damaged.
         """
         await asyncio.to_thread(_copy, self._path, file)
+
+
+def _let_go(readers: Sequence[Reader]) -> None:
+    for reader in readers:
+        reader.let_go()
 
 
 def _measure(path: Path, metrics: Metrics) -> None:

@@ -1,4 +1,4 @@
-"""The one thread that reads: pages of records, so that the event loop never waits for the disk.
+"""A thread that reads: pages of records, so that the event loop never waits for the disk.
 
 A page comes out of sqlite as one row. Row by row, the interpreter's lock would change hands for
 each record; beside a busy event loop that is some hundred records a second instead of many thousand.
@@ -37,14 +37,14 @@ PAGE = """SELECT json_group_array(json_array(id, timestamp, key, length(value)))
 class Reader:
     """Runs what it is given one after the other, each with its connection, and answers on the loop."""
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, name: str = "eventlog-reader") -> None:
         self._path = path
         self._loop = loop
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self.damage = ""
         """What was last met that no repeat will mend."""
-        self._thread = threading.Thread(target=self._run, name="eventlog-reader", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Before the first `submit`."""
@@ -90,6 +90,10 @@ class Reader:
 
     async def ask(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """`submit` for those who wait. Raises `RetryableError`."""
+        return await self.begin(call)
+
+    def begin(self, call: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """`submit` for those who will wait. Whoever no longer does cancels it."""
         future: asyncio.Future[T] = self._loop.create_future()
 
         def done(answer: T) -> None:
@@ -101,7 +105,7 @@ class Reader:
                 future.set_exception(error)
 
         self.submit(call, done, failed)
-        return await future
+        return future
 
     def _run(self) -> None:
         while (task := self._queue.get()) is not None:

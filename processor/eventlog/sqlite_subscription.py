@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from processor.errors import RetryableError, Revoked
-from processor.eventlog import Message, Record
+from processor.eventlog import Message, OnAssign, Record
 from processor.eventlog.sqlite_commits import Commits
 from processor.eventlog.sqlite_reader import PAGE_BYTES, PAGE_RECORDS, Reader, page
 
@@ -17,7 +17,7 @@ from processor.eventlog.sqlite_reader import PAGE_BYTES, PAGE_RECORDS, Reader, p
 class Ahead:
     """What has been fetched of a partition and not yet delivered, and from where the next comes."""
 
-    __slots__ = ("buffer", "fetching", "number", "paused", "position", "size", "slot")
+    __slots__ = ("assigned", "buffer", "fetching", "number", "paused", "position", "size", "slot")
 
     def __init__(self, number: int, slot: int, position: int) -> None:
         self.number = number
@@ -27,6 +27,7 @@ class Ahead:
         self.size = 0
         self.fetching = False
         self.paused = False
+        self.assigned = False
 
     def room(self) -> bool:
         """Whether it pays to hold more."""
@@ -69,7 +70,43 @@ class SqliteSubscription:
         self._news = asyncio.Event()
         self._failure: RetryableError | None = None
         self._closed = False
+        self._assigning: asyncio.Task[None] | None = None
+        self._unassigned: Exception | None = None
+        """Why the partitions that are not assigned yet never will be."""
         commits.listen(topic, self)
+
+    async def begin(self, on_assign: OnAssign) -> None:
+        """Returns when one partition is assigned; the others follow one by one, so that none waits for all.
+
+        Those in which records wait come first. Raises what `on_assign` raises, for the others at the next poll.
+        """
+        await self._assign_next(on_assign)
+        self._assigning = asyncio.get_running_loop().create_task(self._assign_all(on_assign))
+
+    async def end(self) -> None:
+        """No more are assigned."""
+        if task := self._assigning:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _assign_next(self, on_assign: OnAssign) -> bool:
+        """One in which records wait by now, if there is any. False when all are assigned."""
+        left = [part for part in self._parts if not part.assigned]
+        if not left:
+            return False
+        part = min(left, key=lambda part: part.position >= self._commits.ends(part.slot)[1])
+        await on_assign((part.number,))
+        part.assigned = True
+        self.wake()
+        return True
+
+    async def _assign_all(self, on_assign: OnAssign) -> None:
+        try:
+            while await self._assign_next(on_assign):
+                pass
+        except Exception as error:
+            self._unassigned = error
+            self.wake()
 
     def close(self) -> None:
         """From now on nothing is delivered, appended or committed here."""
@@ -124,13 +161,13 @@ class SqliteSubscription:
             await self._commits.write(messages, places)
 
     async def reached(self, positions: Mapping[int, int]) -> Mapping[int, int]:
-        """Every offset is a record."""
-        return positions
+        """Every offset is a record. What is not assigned yet will begin where it stands."""
+        return {part.number: part.position for part in self._parts if not part.assigned} | dict(positions)
 
     def offer(self, record: Record) -> None:
         """Keep it when it is the next one and there is room; otherwise it will be read."""
         part = self._parts[record.partition]
-        if part.position == record.offset and part.room():
+        if part.assigned and part.position == record.offset and part.room():
             part.add((record,))
 
     def wake(self) -> None:
@@ -141,6 +178,8 @@ class SqliteSubscription:
         if self._closed:
             raise Revoked(f"{self._group} no longer holds {self._topic}")
         self._commits.complain()
+        if self._unassigned:
+            raise self._unassigned
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -163,7 +202,8 @@ class SqliteSubscription:
     def _fetch_ahead(self) -> None:
         for part in self._parts:
             _, end = self._commits.ends(part.slot)
-            if part.position < end and not part.fetching and not part.paused and len(part.buffer) < PAGE_RECORDS // 2:
+            wanted = part.assigned and not part.fetching and not part.paused and len(part.buffer) < PAGE_RECORDS // 2
+            if wanted and part.position < end:
                 part.fetching = True
                 self._reader.submit(
                     partial(
