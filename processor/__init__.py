@@ -13,7 +13,7 @@ How a group of consumers works
     retry.py           one record, until it is done      offsets.py outbox.py  what may be committed
     deadletters.py replays.py   records that rest, and their return
     ticker.py          periodic work                     progress.py pace.py   how it gets on, its bounds
-    audit.py           outcomes, chained by hashes
+    audit.py           outcomes, chained by hashes       tenure.py     may we still act outside?
 The far sides, the operators, the whole
     clients/           Genesys, WFM, calendars: all through api.py
     admin/             health, metrics, operations API, console

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from processor import tenure
 from processor.errors import RetryableError
 from processor.eventlog import Message, Record, Subscription
 from processor.lanes import Lanes
@@ -125,6 +126,7 @@ class Effects:
     async def _do(self, subscription: Subscription, record: Record, partition: int, replay: Replay | None) -> None:
         member = self._member
         begun = member.now()
+        tenure.act_while(partial(subscription.holds, partition))
         verdict = await member.attempt(record, partition, self._slot, partial(self.append, subscription))
         messages = member.settle(record, verdict, replay)
         member.count()

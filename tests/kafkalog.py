@@ -98,6 +98,7 @@ class InsideSubscription:
         self.pause = subscription.pause
         self.resume = subscription.resume
         self.reached = subscription.reached
+        self.holds = subscription.holds
 
     async def poll(self, limit: int, timeout: float) -> Sequence[Record]:
         return self.names.back(await self.subscription.poll(limit, timeout))

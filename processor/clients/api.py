@@ -29,6 +29,7 @@ import orjson
 import tenacity
 from yarl import URL
 
+from processor import tenure
 from processor.clients.authorise import Anonymous, Authoriser
 from processor.clients.breaker import Breaker, BreakerPolicy, Unreachable
 from processor.clients.pace import Pace, Time
@@ -226,6 +227,7 @@ class Api:
         async with self._room:
             self._breaker.check()
             await self._pace.turn(urgent=self._hurries)
+            tenure.check()
             with self._breaker.guard():
                 reply = await self._wire.send(call, credentials)
                 self._heed(reply)

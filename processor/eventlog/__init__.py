@@ -116,6 +116,13 @@ class Subscription(Protocol):
         """Deliver these again, from where they stopped."""
         ...
 
+    def holds(self, partition: int) -> bool:
+        """Whether nobody else can have `partition` yet: asked before anything is done outside on its behalf.
+
+        False may be temporary, where only the log's word is missing; it is true again, or the partition is revoked.
+        """
+        ...
+
     async def append(self, partition: int, messages: Sequence[Message]) -> None:
         """Append as the owner of `partition`. Raises `Revoked` when it is no longer ours."""
         ...

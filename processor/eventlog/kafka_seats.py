@@ -17,8 +17,9 @@ from aiokafka.structs import TopicPartition
 
 from processor.errors import RetryableError, Revoked
 from processor.eventlog import OnAssign, OnRevoke
-from processor.eventlog.kafka_connection import REBALANCE_MS, Connection, told
+from processor.eventlog.kafka_connection import REBALANCE_MS, SESSION_MS, Connection, told
 from processor.eventlog.kafka_reader import Reader
+from processor.eventlog.kafka_tenure import Tenure
 from processor.eventlog.kafka_transactions import Transactions
 from processor.eventlog.kafka_watchdog import Watchdog
 
@@ -33,12 +34,24 @@ RETRY_SECONDS = 0.5
 class Seat:
     """One partition that is ours. `delivered`: the next offset after the last record that was handed out."""
 
-    number: int
+    place: TopicPartition
     consumer: AIOKafkaConsumer
     committed: int
     delivered: int
     writer: Transactions | None
     paused: bool = False
+
+    def pause(self) -> None:
+        """Fetch nothing of it."""
+        self.paused = True
+        with suppress(errors.IllegalStateError):
+            self.consumer.pause(self.place)
+
+    def resume(self) -> None:
+        """Fetch it again."""
+        self.paused = False
+        with suppress(errors.IllegalStateError):
+            self.consumer.resume(self.place)
 
 
 class Seats:
@@ -70,8 +83,11 @@ class Seats:
         self._taking: asyncio.Task[None] | None = None
         self._begun: list[int] = []
         self._turn = asyncio.Lock()
+        self._committing = asyncio.Lock()
         self._over = False
-        self._watchdog = Watchdog(asyncio.get_running_loop().time)
+        clock = asyncio.get_running_loop().time
+        self._watchdog = Watchdog(clock)
+        self.tenure = Tenure(self._prove, SESSION_MS / 1000, clock)
         self.held: dict[int, Seat] = {}
         """Those that may be polled."""
         self.epoch = 0
@@ -108,6 +124,7 @@ class Seats:
         async with self._turn:
             self.epoch += 1
             await self._stop_taking()
+            await self.tenure.end()
             begun, self._begun = self._begun, []
             try:
                 if begun:
@@ -134,7 +151,7 @@ class Seats:
         """Offsets alone, by membership. Those that are not ours, or would go back, are left out."""
         moved = {n: o for n, o in offsets.items() if (seat := self.held.get(n)) and o > seat.committed}
         if moved:
-            await self._commit({self.place(number): offset for number, offset in moved.items()})
+            await self._commit(lambda: {self.place(number): offset for number, offset in moved.items()})
             self.note(moved)
 
     async def positions(self) -> Mapping[int, int]:
@@ -158,10 +175,24 @@ class Seats:
             if seat := self.held.get(number):
                 seat.committed = max(seat.committed, offset)
 
-    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def _prove(self) -> None:
+        """That we are a member: by committing once more what is committed."""
+        await self._commit(self._committed_last)
+
+    def _committed_last(self) -> Mapping[TopicPartition, int]:
+        """Of one partition; none while we give back: who leaves proves nothing more."""
+        if not self.held or self._turn.locked():
+            return {}
+        seat = max(self.held.values(), key=lambda seat: seat.committed)
+        return {seat.place: seat.committed}
+
+    async def _commit(self, offsets: Callable[[], Mapping[TopicPartition, int]]) -> None:
+        """One after the other: `offsets` is asked when it is our turn, or one of them would go back."""
         try:
-            async with asyncio.timeout(RELEASE_SECONDS / 2):
-                await self._consumer.commit(offsets)
+            async with asyncio.timeout(RELEASE_SECONDS / 2), self._committing:
+                if moved := offsets():
+                    with self.tenure.proof():
+                        await self._consumer.commit(moved)
         except (errors.KafkaError, OSError, TimeoutError) as error:
             raise RetryableError(f"Kafka: offsets of {self._group} not committed: {told(error)}") from error
 
@@ -181,7 +212,10 @@ class Seats:
                 return
 
     async def _take(self, numbers: Sequence[int]) -> None:
-        """Fence, then ask where we are, then read on: in another order a zombie's last commit would be missed."""
+        """Fence, then ask where we are, then read on: in another order a zombie's last commit would be missed.
+
+        A group with effects has nobody to fence; it proves to be a member, so that it may act.
+        """
         writers = {number: self._writer(number) for number in numbers} if self._pure else {}
         try:
             await _all_taken(writers.values())
@@ -192,7 +226,13 @@ class Seats:
                 first, _ = await self._reader.bounds(self._topic, number)
                 start = max(first, committed.get(number, 0))
                 self._consumer.seek(self.place(number), start)
-                seats[number] = Seat(number, self._consumer, committed.get(number, 0), start, writers.get(number))
+                seats[number] = Seat(
+                    self.place(number), self._consumer, committed.get(number, 0), start, writers.get(number)
+                )
+            if numbers and not self._pure:
+                first_seat = seats[numbers[0]]
+                await self._commit(lambda: {first_seat.place: first_seat.delivered})
+                first_seat.committed = first_seat.delivered
             self._begun = list(numbers)
             await self._on_assign(numbers)
         except BaseException:
@@ -222,7 +262,7 @@ class Seats:
             if committed.get(number, 0) > seat.committed:
                 # either our own transaction of unknown end, or another owner's: the writer finds out which
                 seat.committed = committed[number]
-            await self._commit({self.place(number): committed.get(number, seat.committed)})
+            await self._commit(lambda: {self.place(number): committed.get(number, seat.committed)})
 
         return ask
 

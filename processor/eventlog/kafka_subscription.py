@@ -78,18 +78,17 @@ class KafkaSubscription:
         self._complain()
 
     async def close(self) -> None:
-        """Drain, commit, leave. Raises what `on_revoke` raises."""
-        self._closed = True
+        """Drain, commit, leave; what has begun may still append. Raises what `on_revoke` raises."""
         if self._supervisor:
             self._supervisor.cancel()
             await asyncio.wait({self._supervisor})
         await self._end_fetch()
-        seats, consumer = self._seats, self._consumer
-        self._seats = self._consumer = None
         try:
-            if seats:
-                await seats.close()
+            if self._seats:
+                await self._seats.close()
         finally:
+            self._closed = True
+            consumer, self._seats, self._consumer = self._consumer, None, None
             if consumer:
                 await leave(consumer)
 
@@ -115,16 +114,16 @@ class KafkaSubscription:
     def pause(self, partitions: Sequence[int]) -> None:
         """The client throws away what it has fetched of them, and fetches it again after `resume`."""
         for seat in self._own(partitions):
-            seat.paused = True
-            with suppress(errors.IllegalStateError):
-                seat.consumer.pause(self._place(seat.number))
+            seat.pause()
 
     def resume(self, partitions: Sequence[int]) -> None:
         """Deliver them again."""
         for seat in self._own(partitions):
-            seat.paused = False
-            with suppress(errors.IllegalStateError):
-                seat.consumer.resume(self._place(seat.number))
+            seat.resume()
+
+    def holds(self, partition: int) -> bool:
+        """A pure group's writes are fenced; of others Kafka must have said so lately."""
+        return partition in self._held() and self._seats is not None and (self._pure or self._seats.tenure.valid)
 
     async def append(self, partition: int, messages: Sequence[Message]) -> None:
         """Of a pure group by the partition's own transactions, of others by the process's producer."""
@@ -134,6 +133,8 @@ class KafkaSubscription:
         rows = self._encode(messages)
         if seat.writer and rows:
             await self._write(partition, rows, {})
+        elif rows and not self.holds(partition):
+            raise RetryableError(f"Kafka: {self._group} may have lost partition {partition} of {self._topic}")
         elif rows:
             await self._producer.append(rows)
 
@@ -158,6 +159,8 @@ class KafkaSubscription:
         found = dict(positions)
         seats = self._seats
         if seats and not self._closed:
+            if not self._pure:
+                seats.tenure.keep()
             fetched = await seats.positions()
             waiting = {number for _, number, _ in self._buffer}
             for number, position in positions.items():
@@ -192,9 +195,6 @@ class KafkaSubscription:
     def _own(self, partitions: Sequence[int]) -> list[Seat]:
         held = self._held()
         return [held[number] for number in partitions if number in held]
-
-    def _place(self, number: int) -> TopicPartition:
-        return TopicPartition(self._topic, number)
 
     def _revoked(self, what: str) -> Revoked:
         return Revoked(f"{self._group} no longer holds {what}")
@@ -260,7 +260,7 @@ class KafkaSubscription:
         if self._consumer and self._held():
             with suppress(errors.KafkaError, TimeoutError):
                 async with asyncio.timeout(LONGEST_FETCH_MS / 1000):
-                    await self._consumer.getmany(self._place(NOTHING), timeout_ms=0)
+                    await self._consumer.getmany(TopicPartition(self._topic, NOTHING), timeout_ms=0)
 
     async def _end_fetch(self) -> None:
         task, self._fetching = self._fetching, None

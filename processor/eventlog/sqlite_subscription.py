@@ -144,6 +144,10 @@ class SqliteSubscription:
             self._parts[number].paused = False
         self.wake()
 
+    def holds(self, partition: int) -> bool:  # noqa: ARG002 - all or none
+        """The lock on the file is ours, also while this process is stopped."""
+        return not self._closed
+
     async def append(self, partition: int, messages: Sequence[Message]) -> None:
         """As the protocol says; one process owns all partitions, so only the end of the hold revokes one."""
         if self._closed:

@@ -111,6 +111,8 @@ class MemorySubscription:
         self.owned = set(self._positions)
         self.paused: set[int] = set()
         self.closed = False
+        self.known = True
+        """Whether the log has said lately what is ours."""
 
     async def poll(self, limit: int, timeout: float) -> Sequence[Record]:
         await asyncio.sleep(0)
@@ -145,6 +147,9 @@ class MemorySubscription:
 
     def resume(self, partitions: Sequence[int]) -> None:
         self.paused -= set(partitions)
+
+    def holds(self, partition: int) -> bool:
+        return not self.closed and self.known and partition in self.owned
 
     async def append(self, partition: int, messages: Sequence[Message]) -> None:
         await asyncio.sleep(0)

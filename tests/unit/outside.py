@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from processor.event import Event
 from processor.eventlog.partitions import partition_of
-from processor.routing import Group, on
+from processor.routing import Group, Handler, on
 from tests.unit.engine import Fact, told
 from tests.unit.memorylog import MemoryLog
 
@@ -37,8 +37,8 @@ class Outside:
         self.got[event.subject].append(event.number)
         return [told(event)]
 
-    def group(self, **more) -> Group:
-        return Group("outside", Fact.topic, (on(Fact, self),), **more)
+    def group(self, handler: Handler[Fact] | None = None, **more) -> Group:
+        return Group("outside", Fact.topic, (on(Fact, handler or self),), **more)
 
     def total(self) -> int:
         return sum(map(len, self.got.values()))

@@ -1,0 +1,59 @@
+"""Until when nobody else can have our partitions: proven by commits, which Kafka takes of present members only.
+
+A member that Kafka has heard of is waited for a whole session before others get what it holds, and one that runs gives
+it back itself before that. What is proven is counted from before the question, and a part of the session is left
+for what is on its way meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import inf
+
+from processor.errors import RetryableError
+
+PROVEN = 5 / 6
+"""Of the session."""
+ASKED_AGAIN = 1 / 6
+
+
+class Tenure:
+    """Of one consumer."""
+
+    def __init__(self, prove: Callable[[], Awaitable[None]], session: float, clock: Callable[[], float]) -> None:
+        """`prove` commits what is committed already; `session` in seconds."""
+        self._prove = prove
+        self._session = session
+        self._clock = clock
+        self._proven = -inf
+        self._proving: asyncio.Task[None] | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether what is ours is nobody else's yet."""
+        return self._clock() - self._proven < self._session * PROVEN
+
+    @contextmanager
+    def proof(self) -> Iterator[None]:
+        """Round a commit: if it succeeds we were a member when it was asked for."""
+        asked = self._clock()
+        yield
+        self._proven = max(self._proven, asked)
+
+    def keep(self) -> None:
+        """Call it often: it asks for another proof when it is time, and waits for none."""
+        due = self._clock() - self._proven > self._session * ASKED_AGAIN
+        if due and (self._proving is None or self._proving.done()):
+            self._proving = asyncio.get_running_loop().create_task(self._ask(), name="tenure")
+
+    async def end(self) -> None:
+        """No more questions."""
+        if self._proving:
+            self._proving.cancel()
+            await asyncio.wait({self._proving})
+
+    async def _ask(self) -> None:
+        with suppress(RetryableError):  # then it lapses
+            await self._prove()
