@@ -30,8 +30,11 @@ def connected(sandbox: Sandbox) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def centre(folder: Path, **settings: str) -> AsyncIterator[tuple[Sandbox, Product]]:
-    """The floor is quiet and stands still, unless it is told to move on; the loop may touch Email Support."""
+async def centre(folder: Path, *arguments: str, **settings: str) -> AsyncIterator[tuple[Sandbox, Product]]:
+    """The floor is quiet and stands still, unless it is told to move on; the loop may touch Email Support.
+
+    `arguments` are those of `serve`.
+    """
     options = Options(port=0, wfm_port=0, quiet=True, client_secret=SECRETS["GENESYS_CLIENT_SECRET"], rate_limit=10_000)
     async with sandbox_running(options) as sandbox:
         config = folder / "config.yaml"
@@ -50,7 +53,7 @@ async def centre(folder: Path, **settings: str) -> AsyncIterator[tuple[Sandbox, 
             **SECRETS,
             **settings,
         }
-        async with running(folder, **known) as product:
+        async with running(folder, *arguments, **known) as product:
             yield sandbox, product
         said = product.said + "".join(product.heard)
         assert not [secret for secret in (*SECRETS.values(), options.wfm_secret) if secret in said]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -131,7 +131,7 @@ class Product:
     async def topic(self, name: str) -> list[dict[str, Any]]:
         """Every record of a topic, by a reader beside the server (a `tail` for each would take its time)."""
         topic, found = f"genesys.{name}", []
-        async with open_log(load({"PROCESSOR_LOG": self.settings["LOG"]})) as log:
+        async with self.log() as log:
             for partition in range(log.partitions):
                 start, end = await log.bounds(topic, partition)
                 found += [record async for record in log.read(topic, partition, start, end)]
@@ -177,20 +177,30 @@ class Product:
 
         return str(await eventually(settled))
 
-    async def at_rest(self) -> None:
-        """Every group has committed all that lies in its topic; between two looks nothing came, as one feeds another."""
-        groups = [(one["group"], one["topic"]) for one in (await self.ask("/overview"))["groups"]]
+    def log(self) -> AbstractAsyncContextManager[EventLog]:
+        """For a reader beside the server."""
+        known = {f"PROCESSOR_{name}": self.settings[name] for name in ("LOG", "PARTITIONS") if name in self.settings}
+        return open_log(load(known))
+
+    async def at_rest(self, *others: Product) -> None:
+        """Every group has committed all that lies in its topic; between two looks nothing came, as one feeds another.
+
+        `others`: processes that have groups of the same log, too.
+        """
+        pages = [await one.ask("/overview") for one in (self, *others)]
+        groups = sorted({(one["group"], one["topic"]) for page in pages for one in page["groups"]})
         topics = {topic for _, topic in groups}
 
         async def idle(log: EventLog) -> bool:
             before = await _ends(log, topics)
             for group, topic in groups:
                 done = await log.committed(group, topic)
-                if any(done.get(partition, 0) < end for partition, end in before[topic].items()):
-                    return False
+                for partition, end in before[topic].items():
+                    async for _ in log.read(topic, partition, done.get(partition, 0), end):  # marks are no records
+                        return False
             return await _ends(log, topics) == before
 
-        async with open_log(load({"PROCESSOR_LOG": self.settings["LOG"]})) as log:
+        async with self.log() as log:
             await eventually(partial(idle, log))
 
     @property
