@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
-from tests.chaos.history import Post
+from tests.chaos.history import HOURS, Post
 
 AGENTS = 40
 PRESENCES = ("AVAILABLE", "BUSY", "AWAY", "BREAK", "MEAL", "MEETING", "TRAINING", "ON_QUEUE")
 ROUTING = ("OFF_QUEUE", "IDLE", "INTERACTING", "NOT_RESPONDING", "COMMUNICATING")
 START = datetime(2026, 3, 9, 13, tzinfo=UTC)
+GROUPS = 4
+HOURS_EVERY = 30
 SHUFFLED = 60
 """Events of so many in a row come in any order."""
 
@@ -26,8 +28,11 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def events(seed: int) -> Iterator[Post]:
-    """Without end: presences and routing statuses of some agents, and now and then what nobody can use."""
+def events(seed: int, *, hours: bool = False) -> Iterator[Post]:
+    """Without end: presences and routing statuses of some agents, and now and then what nobody can use.
+
+    `hours`: opening hours of some groups too, as the guides call back about them.
+    """
     chance = random.Random(seed)
     number = 0
     while True:
@@ -36,7 +41,8 @@ def events(seed: int) -> Iterator[Post]:
             number += 1
             # two in a row share their time now and then: the larger id wins
             at = START + timedelta(milliseconds=137 * (number - chance.choice((0, 0, 0, 1))))
-            window.append(_event(chance, f"chaos-{seed}-{number:07}", stamp(at)))
+            make = _hours if hours and not number % HOURS_EVERY else _event
+            window.append(make(chance, f"chaos-{seed}-{number:07}", stamp(at)))
         chance.shuffle(window)
         yield from window
 
@@ -60,6 +66,24 @@ def _event(chance: random.Random, event_id: str, at: str) -> Post:
     return Post(event_id, f"agent/{agent}", facet, value, at, json.dumps(envelope), acknowledged=False)
 
 
+def _hours(chance: random.Random, event_id: str, at: str) -> Post:
+    """One schedule for each group, under another name and at other times with each callback."""
+    group, opens = chance.randrange(GROUPS), chance.randrange(6, 12)
+    days = chance.sample(("monday", "tuesday", "wednesday", "thursday", "friday"), 3)
+    entry = {"daysOfWeek": days, "startTime": f"{opens:02}:00:00.000", "endTime": f"{opens + 8}:30:00.000"}
+    schedule = {
+        "id": f"s-{group}",
+        "scheduleGroupId": f"g-{group}",
+        "name": f"Hours {event_id}",
+        "timezoneId": ("Europe/Paris", "America/New_York", "Asia/Kolkata", "UTC")[group],
+        "scheduleEntries": [entry],
+        "holidays": [],
+    }
+    body = json.dumps({"event": "schedule:updated", "id": event_id, "timestamp": at, "data": schedule})
+    subject = f"schedule-group/g-{group}"
+    return Post(event_id, subject, HOURS, f"Hours {event_id}", at, body, acknowledged=False)
+
+
 @dataclass(slots=True)
 class Answers:
     acknowledged: int = 0
@@ -70,8 +94,8 @@ class Answers:
 class Callers:
     """They know no other answer than 202 as good; `posts` is what they remember."""
 
-    def __init__(self, seed: int) -> None:
-        self._events = events(seed)
+    def __init__(self, seed: int, *, hours: bool = False) -> None:
+        self._events = events(seed, hours=hours)
         self._chance = random.Random(f"{seed}/callers")
         self._again: deque[str] = deque()
         self._known: dict[str, Post] = {}

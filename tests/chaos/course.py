@@ -245,4 +245,6 @@ def course_of(rounds: int) -> list[str]:
 
 def site(folder: Path, name: str, bootstrap: str, seed: int, more: dict[str, str]) -> Site:
     """Under a name of its own in Kafka."""
-    return Site(Server(folder / name, bootstrap, more={"PROCESSOR_KAFKA_MEMBER_ID": name, **more}), Callers(seed))
+    return Site(
+        Server(folder / name, bootstrap, more={"PROCESSOR_KAFKA_MEMBER_ID": name, **more}), Callers(seed, hours=True)
+    )

@@ -17,6 +17,12 @@ from typing import Any
 
 CLEAN = frozenset(f"genesys.{name}" for name in ("schedules", "shifts", "presence", "queues", "volume", "campaigns"))
 FACETS = {"presence": ("presence", "presenceSince"), "routing": ("routingStatus", "routingStatusSince")}
+HOURS = "hours"
+"""The facet of a schedule group: the name of its one schedule, since the time of the callback."""
+STATES = {**dict.fromkeys(FACETS, "genesys.presence"), HOURS: "genesys.schedules"}
+"""By facet where its state is published."""
+OWN = frozenset({"answer.horizon"})
+"""What the product itself puts into raw, without being told anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,14 @@ class Row:
     @property
     def data(self) -> Mapping[str, Any]:
         return json.loads(self.value or "{}")
+
+    def says(self, facet: str) -> tuple[Any, Any]:
+        """The facet's value, and since when."""
+        if facet == HOURS:
+            names = [one["name"] for one in self.data.get("schedules", ())]
+            return (names[0], self.headers.get("ce_time")) if len(names) == 1 else (names or None, None)
+        name, since = FACETS[facet]
+        return self.data.get(name), self.data.get(since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,7 @@ def _lost(posts: Sequence[Post], log: Sequence[Row]) -> Iterator[str]:
 def _invented(posts: Sequence[Post], log: Sequence[Row]) -> Iterator[str]:
     sent = {(post.id, post.body) for post in posts}
     for row in _raw(log):
-        if (row.id, row.value) not in sent:
+        if (row.id, row.value) not in sent and row.headers.get("ce_type") not in OWN:
             yield f"invented: {row.place} holds {row.id}, which nobody sent like this"
 
 
@@ -163,23 +177,21 @@ def _gaps(log: Sequence[Row]) -> Iterator[str]:
 
 def _untrue(posts: Sequence[Post], clean: Sequence[Row]) -> Iterator[str]:
     """A clean record says of its own facet what its cause has said."""
-    sent = {post.id: post for post in posts if post.facet in FACETS}
+    sent = {post.id: post for post in posts if post.facet in STATES}
     for row in clean:
         cause = sent.get(row.cause[0])
-        if row.topic == "genesys.presence" and cause:
-            name, since = FACETS[cause.facet]
-            if (row.data.get(name), row.data.get(since)) != (cause.value, cause.at):
-                shown = f"{row.data.get(name)} since {row.data.get(since)}"
-                yield f"untrue: {row.place} says {shown}, its cause {cause.value} since {cause.at}"
+        if cause and row.topic == STATES[cause.facet] and row.says(cause.facet) != (cause.value, cause.at):
+            value, since = row.says(cause.facet)
+            yield f"untrue: {row.place} says {value} since {since}, its cause {cause.value} since {cause.at}"
 
 
 def _back(clean: Sequence[Row]) -> Iterator[str]:
     last: dict[tuple[str, str], str] = {}
     for row in clean:
-        if row.topic != "genesys.presence":
-            continue
-        for facet, (_, since) in FACETS.items():
-            at, before = row.data.get(since), last.get((row.key, facet))
+        for facet, topic in STATES.items():
+            if row.topic != topic:
+                continue
+            at, before = row.says(facet)[1], last.get((row.key, facet))
             if before and (not at or at < before):
                 yield f"back: {row.place} sets {facet} of {row.key} from {before} to {at}"
             if at:
@@ -191,15 +203,15 @@ def _overwritten(posts: Sequence[Post], log: Sequence[Row], clean: Sequence[Row]
     arrived = {row.id for row in _raw(log)}
     newest: dict[tuple[str, str], tuple[str, str, str]] = {}
     for post in posts:
-        if post.facet in FACETS and post.id in arrived:
+        if post.facet in STATES and post.id in arrived:
             known = newest.get((post.subject, post.facet), ("", "", ""))
             newest[post.subject, post.facet] = max(known, (post.at, post.id, post.value))
-    state = {row.key: row for row in clean if row.topic == "genesys.presence"}
+    state = {(row.topic, row.key): row for row in clean}
     for (subject, facet), (at, _, value) in newest.items():
-        name, since = FACETS[facet]
-        shown = state[subject].data if subject in state else {}
-        if (shown.get(name), shown.get(since)) != (value, at):
-            yield f"stale: {facet} of {subject} is {shown.get(name)} since {shown.get(since)}, not {value} since {at}"
+        row = state.get((STATES[facet], subject))
+        shown, since = row.says(facet) if row else (None, None)
+        if (shown, since) != (value, at):
+            yield f"stale: {facet} of {subject} is {shown} since {since}, not {value} since {at}"
 
 
 def told_wrongly(told: Sequence[Told], clean: Sequence[Row]) -> Iterator[str]:
@@ -212,3 +224,28 @@ def told_wrongly(told: Sequence[Told], clean: Sequence[Row]) -> Iterator[str]:
     for row in {row.key: row for row in clean if row.topic == "genesys.presence"}.values():
         if row.id not in known:
             yield f"wfm: the last state of {row.key}, {row.id}, was never told"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One occurrence of a calendar entry, as a person's program shows it."""
+
+    title: str
+    start: str
+    end: str
+
+
+def shown_wrongly(calendars: Mapping[str, Sequence[Shown]], clean: Sequence[Row]) -> Iterator[str]:
+    """`calendars`: by collection what it shows within the horizon. Each shows the last state of its group, once."""
+    last = {row.key: row for row in clean if row.topic == "genesys.schedules"}
+    for key, row in last.items():
+        name = key.replace("/", "-")
+        title, _ = row.says(HOURS)
+        wanted = Counter(Shown(title, one["start"], one["end"]) for one in row.data["intervals"])
+        there = Counter(calendars.get(name, ()))
+        for one, count in (wanted - there).items():
+            yield f"calendar: {name} lacks {count} x {one.title} from {one.start} to {one.end}"
+        for one, count in (there - wanted).items():
+            yield f"calendar: {name} shows {count} x {one.title} from {one.start} to {one.end}, which is not so"
+    for name in calendars.keys() - {key.replace("/", "-") for key in last}:
+        yield f"calendar: {name} belongs to nothing that was published"

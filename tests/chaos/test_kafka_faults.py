@@ -23,10 +23,12 @@ import pytest
 from processor.devkafka.cluster import Cluster
 from sandbox.options import Options
 from sandbox.run import running
+from tests.chaos.calendars import calendars
 from tests.chaos.course import Course, course_of, site
-from tests.chaos.history import Told, told_wrongly, violations
+from tests.chaos.history import HOURS, Told, shown_wrongly, told_wrongly, violations
 from tests.chaos.kafkaproduct import Server, rows
 from tests.chaos.product import SECRET
+from tests.contract.caldavserver import PASSWORD, USER, radicale
 from tests.kafkabroker import Brokers
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
@@ -46,7 +48,7 @@ def brokers(request: pytest.FixtureRequest) -> Cluster:
     return nodes.own
 
 
-async def all_ended(bootstrap: str, posts: list[Any], told: Callable[[], list[Told]]) -> list[str]:
+async def all_ended(bootstrap: str, posts: list[Any], told: Callable[[], list[Told]], home: str) -> list[str]:
     """What is wrong once everything in raw has come to its end, or when it has had its time."""
     found: list[str] = []
     with suppress(TimeoutError):
@@ -55,6 +57,7 @@ async def all_ended(bootstrap: str, posts: list[Any], told: Callable[[], list[To
                 log = await asyncio.to_thread(rows, bootstrap)
                 found = violations(posts, log, dense=False)
                 found += told_wrongly(told(), [row for row in log if row.topic == "genesys.presence"])
+                found += shown_wrongly(await asyncio.to_thread(calendars, home, log), log)
                 if not found:
                     break
                 await asyncio.sleep(1)
@@ -94,12 +97,25 @@ def publish(report: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(420 + ROUNDS * 150)
 async def test_kafka_nothing_is_lost_doubled_or_put_out_of_order(tmp_path: Path, brokers: Cluster) -> None:
+    with radicale(tmp_path) as server:
+        await _course(tmp_path, brokers, server.home)
+
+
+async def _course(tmp_path: Path, brokers: Cluster, home: str) -> None:
     began = time.monotonic()
     async with running(Options(port=0, wfm_port=0, quiet=True, wfm_secret=SECRET)) as sandbox:
-        wfm = {"PROCESSOR_WFM_URL": str(sandbox.ready()["wfm"]), "PROCESSOR_WFM_SECRET": SECRET}
+        sides = {
+            "PROCESSOR_WFM_URL": str(sandbox.ready()["wfm"]),
+            "PROCESSOR_WFM_SECRET": SECRET,
+            "PROCESSOR_WFM_TOPICS": "presence",
+            "PROCESSOR_CALDAV_URL": f"{home}/",
+            "PROCESSOR_CALDAV_USER": USER,
+            "PROCESSOR_CALDAV_PASSWORD": PASSWORD,
+            "PROCESSOR_HORIZON_WEEKS": "2",
+        }
         spool = {"PROCESSOR_SPOOL": f"sqlite:///{tmp_path / 'spool.db'}"}
-        first = site(tmp_path, "one", brokers.bootstrap, SEED, {**wfm, **spool})
-        second = site(tmp_path, "two", brokers.bootstrap, SEED + 1, wfm)
+        first = site(tmp_path, "one", brokers.bootstrap, SEED, {**sides, **spool})
+        second = site(tmp_path, "two", brokers.bootstrap, SEED + 1, sides)
 
         def told() -> list[Told]:
             books = sandbox.wfm.books["events"]
@@ -120,7 +136,7 @@ async def test_kafka_nothing_is_lost_doubled_or_put_out_of_order(tmp_path: Path,
             await second.callers.finish(first.server.url)
             await until_empty(first.server)
             posts = first.callers.posts + second.callers.posts + course.poison
-            found = await all_ended(brokers.bootstrap, posts, told)
+            found = await all_ended(brokers.bootstrap, posts, told, home)
             ended = [await one.server.end() for one in (first, second) if one.there]
         finally:
             for one in (first, second):
@@ -142,6 +158,7 @@ async def test_kafka_nothing_is_lost_doubled_or_put_out_of_order(tmp_path: Path,
     assert set(ended) == {0}
     assert not first.callers.wrong + second.callers.wrong
     assert first.callers.answers.refused == 0, "a spool takes what Kafka does not"
+    assert any(post.facet == HOURS and post.acknowledged for post in posts), "no calendar had anything to show"
     assert "spooling" in first.server.said, "no fault met the spool: this run has shown nothing of it"
     assert ROUNDS or not MOVED - counted, "these metrics have counted nothing"
     for one in (first, second):
