@@ -7,14 +7,13 @@ siblings: `producer.py` (appends), `kafka_seats.py` (taking partitions over), `k
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer
 
-from processor.errors import FatalError, PoisonError, RetryableError
+from processor.errors import FatalError, PoisonError
 from processor.eventlog import EventLog, Message, OnAssign, OnRevoke, Record, Topic
 from processor.eventlog.kafka_connection import BATCH_BYTES, Connection
 from processor.eventlog.kafka_reader import Reader
@@ -180,11 +179,7 @@ class KafkaLog(EventLog):
     async def check(self) -> None:
         """Leaders, replicas in sync, and that nothing hangs on its way."""
         self._producer.complain(LATE_SECONDS)
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                await self._reader.check(self._fewest)
-        except TimeoutError:
-            raise RetryableError(f"Kafka has not answered for {CHECK_SECONDS:g} s") from None
+        await self._reader.check(self._fewest, CHECK_SECONDS)
 
     def _fetched(self, topic: str) -> int:
         """Bytes of a partition at once; a batch that is larger comes all the same, by itself."""

@@ -47,7 +47,7 @@ TRIES_FOR_A_NEW_TOPIC = 40
 
 
 class Reader:
-    """Reads committed records only. Every question is asked again for `ASK_SECONDS`, then `RetryableError`."""
+    """Reads committed records only. Every question is asked again for `ASK_SECONDS`, then `RetryableError` says why."""
 
     def __init__(self, connection: Connection, topics: Sequence[str], partitions: int) -> None:
         self._client = connection.client()
@@ -187,7 +187,7 @@ class Reader:
         return (), starts[partition]
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
-        """As the group's coordinator has it."""
+        """As the group's coordinator has it; 0 says no more than nothing."""
         self.check_topic(topic)
         return await self._insist(f"no offsets of {group}", lambda: self._offsets(group, topic))
 
@@ -207,11 +207,11 @@ class Reader:
         except (errors.KafkaError, OSError):
             self._coordinators.pop(group, None)
             raise
-        return {partition: offset for partition, offset in found.items() if offset >= 0}
+        return {partition: offset for partition, offset in found.items() if offset > 0}
 
-    async def check(self, fewest: Mapping[str, int]) -> None:
+    async def check(self, fewest: Mapping[str, int], seconds: float) -> None:
         """Raise `RetryableError` when a partition could not take an append. `fewest`: replicas it needs, by topic."""
-        await self._insist("an append would fail", lambda: self._check(fewest))
+        await self._insist("an append would fail", lambda: self._check(fewest), seconds)
 
     async def _check(self, fewest: Mapping[str, int]) -> None:
         answer = await self._client.send(self._node(), MetadataRequest(list(fewest), allow_auto_topic_creation=False))
@@ -265,20 +265,25 @@ class Reader:
             raise errors.KafkaConnectionError("no broker is known")
         return int(node)
 
-    async def _insist(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def _insist(self, what: str, call: Callable[[], Awaitable[T]], seconds: float = ASK_SECONDS) -> T:
+        reason: BaseException = TimeoutError(f"no answer within {seconds:g} s")
         with translated(what):
-            async with asyncio.timeout(ASK_SECONDS):
-                pause = PAUSE_SECONDS
-                while True:
-                    try:
-                        return await call()
-                    except errors.KafkaError as error:
-                        if not error.retriable:
-                            raise
-                        logger.debug("kafka-again", extra={"what": what, "error": repr(error)})
-                        self._client.force_metadata_update()
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, LONGEST_PAUSE)
+            try:
+                async with asyncio.timeout(seconds):
+                    pause = PAUSE_SECONDS
+                    while True:
+                        try:
+                            return await call()
+                        except errors.KafkaError as error:
+                            if not error.retriable:
+                                raise
+                            reason = error
+                            logger.debug("kafka-again", extra={"what": what, "error": repr(error)})
+                            self._client.force_metadata_update()
+                        await asyncio.sleep(pause)
+                        pause = min(pause * 2, LONGEST_PAUSE)
+            except TimeoutError:
+                raise reason from None
 
 
 def _raise(code: int) -> None:

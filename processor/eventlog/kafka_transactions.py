@@ -143,6 +143,8 @@ class Transactions:
     async def _landed(self, doubt: Doubt) -> bool:
         """Starting the producer has ended the transaction one way or the other, so the log tells."""
         self._reader.forget()
+        if doubt.place is None and not doubt.offsets:
+            return False  # nothing tells: what comes twice has the same ids
         if doubt.place is None:
             committed = await self._reader.committed(self._group, self._topic)
             return all(committed.get(partition, -1) >= offset for partition, offset in doubt.offsets.items())

@@ -231,6 +231,16 @@ async def test_trap_12_the_clients_settings_are_not_aiokafkas_defaults() -> None
     await producer.stop()
 
 
+async def test_trap_12_a_new_group_begins_at_the_beginning_and_commits_nothing_by_itself(kafka: Broker) -> None:
+    async with logs(kafka) as (topic, (log,)):
+        await put(log, topic, 20)
+        group = kafka.fresh("group")
+        for _ in range(2):  # aiokafka would have committed at the end
+            async with log.subscribe(topic, group, nothing, no_offsets) as member:
+                assert values(await take(member, 20)) == list(range(20))
+            assert await log.committed(group, topic) == {}
+
+
 async def test_each_consumer_remembers_its_own_partitions() -> None:
     """aiokafka's sticky assignor keeps them in its class, where those of another group would take their place."""
     one, two = (Connection("127.0.0.1:1").consumer("group") for _ in range(2))

@@ -167,6 +167,23 @@ async def test_trap_20_bytes_in_flight_are_bounded(kafka3: Brokers) -> None:
         await asyncio.gather(*sends, return_exceptions=True)
 
 
+async def test_trap_25_too_few_replicas_in_sync_end_an_append_by_its_deadline(kafka3: Brokers) -> None:
+    """aiokafka would send it for ever; readiness says which partition lacks what."""
+    async with a_log(kafka3, Limits(deadline=4), **{"min.insync.replicas": "3"}) as (log, topic):
+        await log.append([Message(topic, "k", b"before")])
+        await kafka3.call(kafka3.own.kill, 3)
+        for _ in range(3):  # until it has left the replicas in sync nobody acknowledges either
+            with pytest.raises(RetryableError, match="4 s"):
+                await log.append([Message(topic, "k", b"during")])
+        with pytest.raises(RetryableError, match="not acknowledged"):
+            await log.check()
+        with pytest.raises(RetryableError, match="2 replicas in sync and needs 3"):
+            await log._reader.check(log._fewest, 3)
+        await kafka3.call(kafka3.own.start, 3)
+        await until_taken(log, topic)
+        assert {"before", "after"} <= set(await content(log, topic))
+
+
 async def test_trap_26_an_error_without_a_name_replaces_the_producer(kafka: Broker) -> None:
     """Codes that aiokafka does not know become UnknownError: the client behind it cannot be trusted any more."""
     async with a_log(kafka) as (log, topic):
