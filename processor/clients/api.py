@@ -69,6 +69,8 @@ __all__ = [
 ]
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "MKCALENDAR"})
+TOO_FAST = (1.0, 5.0)
+"""Seconds, the first bound and the last: of the wait after an answer that says "too fast" and not how long."""
 HOLD = timedelta(minutes=1)
 """A 429 keeps all requests away for no longer than this: some limits are those of one API only."""
 
@@ -238,13 +240,15 @@ class Api:
     def _heed(self, reply: Reply) -> None:
         """Keep to the rate limit that the answer tells of."""
         if reply.status == 429:
-            self._pace.hold(min(retry_after(reply) or timedelta(seconds=1), HOLD).total_seconds())
+            if asked := retry_after(reply):
+                self._pace.hold(min(asked, HOLD).total_seconds())
         elif told := allowance(reply):
             self._pace.allowance(*told)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    """As long as the far side asked, else a little longer each time, with jitter."""
+    """As long as the far side asked, else drawn from nothing to a bound that doubles: full jitter."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, RetryableError) else None
-    return asked.total_seconds() if asked else tenacity.wait_random_exponential(multiplier=0.2, max=2)(state)
+    first, longest = (0.2, 2.0) if isinstance(error, Unreachable) else TOO_FAST
+    return asked.total_seconds() if asked else tenacity.wait_random_exponential(multiplier=first, max=longest)(state)

@@ -37,7 +37,7 @@ def refusal(what: str, reply: Reply, secrets: Collection[str]) -> ProcessorError
     if status >= 500:
         return Unreachable(text, retry_after(reply))
     if status in (408, 425, 429):
-        return RetryableError(text, retry_after(reply) or timedelta(seconds=1))
+        return RetryableError(text, retry_after(reply))
     if status in (401, 407):
         return Unauthorised(f"{text}; the credentials are refused: check them", timedelta(seconds=30))
     return _refused(text, reply, said)
