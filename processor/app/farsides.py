@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import aiohttp
@@ -17,6 +17,7 @@ from processor.clients.api import Api, ApiPolicy, Time, open_session
 from processor.clients.authorise import Authoriser, Basic
 from processor.clients.calendars import Calendars
 from processor.clients.genesys import Genesys
+from processor.clients.genesys.guide import ATTEMPTS as GUIDE_ATTEMPTS
 from processor.clients.genesys.guide import Guide
 from processor.clients.genesys.guide.jobs import jobs as guide_jobs
 from processor.clients.genesys.jobs import Jobs
@@ -98,8 +99,10 @@ class _Makes:
         """The API of the organisation with our credentials: one pace, one token, one breaker for all that use it."""
         settings = self.settings
         region = "" if settings.genesys_api_url else settings.genesys_region
-        budget = ApiPolicy(per_minute=settings.genesys_requests_per_minute)
-        return self._api("genesys", settings.api_url, token, budget, region)
+        policy = ApiPolicy(per_minute=settings.genesys_requests_per_minute)
+        if settings.genesys_dialect == "guide":
+            policy = replace(policy, attempts=GUIDE_ATTEMPTS)
+        return self._api("genesys", settings.api_url, token, policy, region)
 
     def genesys(self, api: Api) -> Genesys:
         if self.settings.genesys_dialect == "guide":

@@ -12,7 +12,7 @@ from handlers.requests.words import InvalidRequest
 from processor.clients.api import Forbidden, NotFound
 from processor.errors import ConflictError, FarSideDown, RefusedError, RetryableError
 from sandbox.genesys.guard import Failure
-from sandbox.names import EMAIL, SKILLS
+from sandbox.names import ADMIN, EMAIL, SKILLS
 from tests.contract.profilesdesk import (
     ANA,
     CODES,
@@ -25,7 +25,7 @@ from tests.contract.profilesdesk import (
 async def test_five_conflicts_are_enough() -> None:
     async with office("guide") as there:
         there.sandbox.guide.profiles.interruptions += [{"name": f"N{number}"} for number in range(9)]
-        with pytest.raises(ConflictError, match=r"5 attempts"):
+        with pytest.raises(ConflictError, match=rf"by {ADMIN} again and again .*5 attempts"):
             await there.make_so(**GUIDE_CHANGE)
         tried = there.sent("PATCH")
     assert len(tried) == 5
@@ -90,6 +90,19 @@ async def test_429_is_waited_out_or_told() -> None:
         with pytest.raises(RetryableError) as raised:
             await there.make_so(profileId=TIER, utilizationPercent=61)
     assert raised.value.retry_after == timedelta(seconds=40)
+
+
+@pytest.mark.parametrize(("too_fast", "taken"), [(4, True), (5, False)])
+async def test_a_patch_that_comes_too_fast_is_tried_as_often_as_the_guide_tries_it(too_fast: int, taken: bool) -> None:
+    async with office("guide") as there:
+        slow = Failure("/api/v2/routing/profiles", "PATCH", too_fast, 429, headers={"Retry-After": "0.001"})
+        there.sandbox.guard.failures.append(slow)
+        if taken:
+            assert (await there.make_so(profileId=TIER, utilizationPercent=60)).status == "done"
+        else:
+            with pytest.raises(RetryableError, match="429"):
+                await there.make_so(profileId=TIER, utilizationPercent=60)
+        assert len(there.sent("PATCH")) == taken
 
 
 async def test_no_such_profile_and_no_such_queue() -> None:

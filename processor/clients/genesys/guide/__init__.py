@@ -27,6 +27,9 @@ from processor.clients.genesys.guide.volume import Volumes
 from processor.clients.genesys.pages import path_id
 from processor.errors import PoisonError
 
+ATTEMPTS = 4
+"""Of one request that comes too fast: three after the first (G1, G4, G5), four in all (G2)."""
+
 
 class Guide:
     """The protocol `Genesys` in the guides' dialect; `api` carries the credentials."""

@@ -15,6 +15,8 @@ PROFILES = "/api/v2/routing/profiles"
 LISTS = {"skill": "/api/v2/routing/skills", "wrap-up-code": "/api/v2/routing/wrapupcodes"}
 QUEUE_DETAILS = "/api/v2/analytics/queues/details/query"
 SELECTED = ("queue.avgWaitTimeSec", "queue.totalHandled", "queue.totalAbandoned", "queue.utilizationPercent")
+ATTEMPTS = 5
+"""Of a PATCH that comes too fast: the guide counts these as it counts conflicts (G3, "429")."""
 SESSIONS = 1000
 """When the organisation does not say how many it may have (G3, step 1)."""
 CONTENT: Mapping[str, Any] = {
@@ -70,7 +72,9 @@ class Profiles:
 
     async def send(self, _: Place, write: Write, /) -> Found:
         """The profile as Genesys has it then."""
-        reply = await self._api.request(write.method, write.path, json=write.body, headers=write.headers)
+        reply = await self._api.request(
+            write.method, write.path, json=write.body, headers=write.headers, attempts=ATTEMPTS
+        )
         return _found(reply.json(), reply.asked)
 
     async def missing(self, kind: str, ids: Collection[str], /) -> Sequence[str] | None:
