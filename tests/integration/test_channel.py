@@ -6,17 +6,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
-from processor.clients.api import Api, open_session
-from processor.clients.genesys.channel import MOST_CHANNELS, MOST_TOPICS, Channel, Patience
+from processor.clients.api import Api, ApiPolicy, open_session
+from processor.clients.genesys.channel import CHANNELS, MOST_CHANNELS, MOST_TOPICS, Channel, Patience
 from processor.clients.genesys.channels import Channels, offered, topics_for
 from processor.clients.genesys.token import ClientCredentials
 from processor.errors import RefusedError
+from sandbox.genesys.guard import Failure
 from sandbox.names import EMAIL
 from sandbox.options import Options
 from sandbox.run import Sandbox, running
@@ -25,13 +27,13 @@ OBSERVATIONS = f"v2.analytics.queues.{EMAIL.id}.observations"
 
 
 @asynccontextmanager
-async def centre(**options: Any) -> AsyncIterator[tuple[Sandbox, Api]]:
+async def centre(policy: ApiPolicy | None = None, **options: Any) -> AsyncIterator[tuple[Sandbox, Api]]:
     options = {"port": 0, "wfm_port": 0, "quiet": True, "rate_limit": 10_000, "speed": 0.001, **options}
     async with running(Options(**options)) as sandbox, open_session() as session:
         login = Api("login", sandbox.genesys_url, session)
         told = sandbox.options
         token = ClientCredentials(login, told.client_id, told.client_secret, asyncio.get_running_loop().time)
-        yield sandbox, Api("genesys", sandbox.genesys_url, session, auth=token)
+        yield sandbox, Api("genesys", sandbox.genesys_url, session, auth=token, policy=policy)
 
 
 class Heard:
@@ -141,6 +143,42 @@ async def test_the_subscription_is_renewed_and_changed_without_a_new_socket() ->
         while len(theirs.topics) != 2:  # noqa: ASYNC110  # the other side tells nobody
             await asyncio.sleep(0)
     assert heard.opened == 1
+    assert Patience().renew < timedelta(days=1).total_seconds(), "a channel's life"
+
+
+async def test_cut_after_any_frame_a_new_socket_opens_and_what_was_missed_is_asked_for() -> None:
+    heard = Heard()
+    async with centre() as (sandbox, api):
+        topics = [OBSERVATIONS, *(f"v2.users.{user}.activity" for user in sandbox.world.agents)]
+        async with following(api, heard, *topics):
+            for number in range(10):
+                await heard.until(lambda opened=number + 1: heard.opened == opened)  # type: ignore[misc]
+                (theirs,) = sandbox.notifications.channels.values()
+                missed, theirs.cut_after = len(sandbox.notifications.missed), number
+                while len(sandbox.notifications.missed) == missed:  # some hours are quiet
+                    busy(sandbox)
+            await heard.until(lambda: heard.opened == 11)
+            came = len(heard.frames)
+            busy(sandbox)
+            await heard.until(lambda: len(heard.frames) > came)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it was done", "after it was done"])
+async def test_cut_off_while_it_connects_it_begins_again(after: bool) -> None:
+    heard, once = Heard(), ApiPolicy(attempts=1)
+    async with centre(once) as (sandbox, api):
+        cuts = [Failure(CHANNELS, method, drop=True, after=after) for method in ("POST", "PUT")]
+        sandbox.guard.failures += [replace(cut) for cut in cuts]
+        async with following(api, heard, OBSERVATIONS):
+            await heard.until(lambda: heard.opened == 1)
+            sandbox.guard.failures.append(cuts[1])
+            (theirs,) = [one for one in sandbox.notifications.channels.values() if one.socket]
+            sandbox.notifications.cut(theirs)
+            await heard.until(lambda: heard.opened == 2)
+            assert sandbox.guard.failures == []
+            busy(sandbox)
+            await heard.until(lambda: bool(heard.frames))
+    assert heard.opened == 2
 
 
 async def test_topics_that_we_may_not_have_are_named_with_the_permission(caplog: pytest.LogCaptureFixture) -> None:
