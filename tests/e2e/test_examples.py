@@ -76,6 +76,7 @@ async def test_tried_dry_and_carried_out_at_once(dialect: str, tmp_path: Path) -
         assert written(sandbox) == [], "nothing is written"
         done = await command("request", *files, "--now", settings=settings)
         calls = written(sandbox)
+        assert sandbox.wfm.books["schedules"].bodies == [], "without a log nobody could make sure that it is told"
     assert done.code == 0, done.err
     assert [(one["kind"], one["status"]) for one in done.lines] == [(one["request"], "done") for one in planned]
     for outcome, plan in zip(done.lines, planned, strict=True):
