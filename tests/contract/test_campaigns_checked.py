@@ -77,6 +77,22 @@ async def test_where_the_campaign_cannot_be_read_the_request_says_its_limits(dia
             await rules(there).plan(request(there, limits={"maxConcurrentCalls": 20}))
 
 
+async def test_limits_that_nobody_tells_and_shifts_that_nobody_has_published_are_said_to_be_unchecked() -> None:
+    async with desk("guide") as there:
+        there.sandbox.guard.failures += [
+            Failure(f"{SCHEDULES}/{FREE}/schedules", "GET", status=0),
+            Failure(f"{SCHEDULES}/{FREE}", "GET", status=404, code="not.found"),
+        ]
+        start = there.clock.now().date() + timedelta(days=40)
+        span = {"startDate": str(start), "endDate": str(start + timedelta(days=7))}
+        agents = list(there.sandbox.world.agents)[:1]
+        plan = await rules(there).plan(request(there, **span, maxConcurrentCalls=99_999, agentIds=agents))
+    limits = plan.facts["limits"]
+    assert limits["maxConcurrentCalls"] == {"asked": 99_999, "limit": None, "from": "nobody"}
+    assert "404" in limits["unread"]
+    assert plan.facts["shifts"] == {"compared": "it begins more than 28 days from now: no shifts are compared"}
+
+
 @both
 async def test_hours_without_an_agent_are_named_and_refused_on_demand(dialect: str) -> None:
     async with desk(dialect) as there:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from handlers.configure_campaigns import wanted_of
 from processor.clients.api import Forbidden, Unauthorised
 from processor.errors import ConflictError, RetryableError
-from sandbox.genesys.guard import Failure
+from sandbox.genesys.guard import Call, Failure
 from tests.contract.campaignsdesk import FREE, SCHEDULES, both, make, planned, request, rules
-from tests.contract.jobsdesk import desk
+from tests.contract.jobsdesk import Desk, desk
 
 
 @both
@@ -73,6 +75,37 @@ async def test_g2_conflict_with_a_window_that_no_list_shows_says_so() -> None:
         there.sandbox.guide.campaigns.active[FREE] = [(wanted.start, wanted.end)]
         with pytest.raises(ConflictError, match=r"active campaign window.*none is seen to overlap"):
             await make(there, request(there))
+
+
+def comes_between(there: Desk, body: Mapping[str, Any]) -> None:
+    """Somebody plans this after our next look at the list, and before our POST."""
+
+    def watch(call: Call) -> None:
+        if call.method == "GET" and call.path == f"{SCHEDULES}/{FREE}/schedules":
+            there.sandbox.guard.watchers.remove(watch)
+            room = there.sandbox.guide.campaigns
+            room.schedules[FREE] = list(room.schedules[FREE])  # the answer is what was there before
+            room.plan(FREE, dict(body))
+
+    there.sandbox.guard.watchers.append(watch)
+
+
+async def test_g2_409_of_one_that_came_between_is_explained_with_it_or_adopted_where_it_is_the_same() -> None:
+    async with desk("guide") as there:
+        plan = await rules(there).plan(request(there))
+        body = plan.calls[0].body
+        comes_between(there, {**body, "dailySchedule": body["dailySchedule"][:1]})
+        with pytest.raises(ConflictError, match="13:00 to 15:00 America/Chicago") as raised:
+            await rules(there).carry_out(request(there), plan, started=False)
+        (other,) = planned(there)
+        assert isinstance(raised.value.found, dict)
+        assert raised.value.found["scheduleId"] == other["id"]
+        there.sandbox.guide.campaigns.forget(FREE)
+        comes_between(there, body)
+        result = await rules(there).carry_out(request(there), plan, started=False)
+        assert len(planned(there)) == 1
+        assert there.sandbox.guard.counts[f"POST {SCHEDULES}/{{campaignId}}/schedules 409"] == 2
+    assert (result.status, result.facts["adopted"], result.conflict_retries) == ("done", True, 1)
 
 
 async def test_g2_401_and_403_say_what_to_do() -> None:

@@ -202,6 +202,17 @@ async def test_an_export_of_somebody_elses_is_read_and_none_is_made() -> None:
         assert len(there.sandbox.guide.exports.orders) == 1
 
 
+async def test_an_event_without_an_id_stops_the_reading_and_says_so() -> None:
+    async with office() as there:
+        await there.read()
+        there.change(1)
+        (noted,) = there.sandbox.guide.exports.noted.values()
+        noted[0]["id"] = ""
+        with pytest.raises(RetryableError, match="holds an event without an id"):
+            await there.read()
+        assert there.raw() == []
+
+
 async def test_a_missing_scope_is_named() -> None:
     async with office() as there:
         there.sandbox.guard.missing.add("eventstream:export:read")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from processor.clients.api import Forbidden
 from processor.clients.genesys import Answer, QueueChange
-from processor.clients.genesys.guide.adjustment import boosted
 from processor.clients.genesys.token import GUIDE_FORMS, IN_QUERY
 from processor.errors import ConflictError, FarSideDown, PoisonError, RefusedError, RetryableError
 from sandbox.genesys.guard import Failure
@@ -107,6 +106,8 @@ async def test_volume_is_the_rolling_hour_by_the_guides_body_with_the_target_it_
     assert query["entities"] == [{"id": EMAIL.id, "type": "queue"}]
     assert set(query) == {"dateFrom", "dateTo", "entities", "metrics", "interval"}
     assert {"offer.count", "offer.avg.wait.time", "sla.percent"} <= set(query["metrics"])
+    start, end = (datetime.fromisoformat(query[name]) for name in ("dateFrom", "dateTo"))
+    assert (query["interval"], end - start) == ("1h", timedelta(hours=1))
 
 
 async def test_a_poll_costs_one_request_a_queue_until_the_target_may_have_moved() -> None:
@@ -135,9 +136,11 @@ async def test_an_adjustment_and_its_restore_leave_exactly_what_was_there() -> N
         was = room.present(EMAIL.id)
         before, after = await there.genesys.change_queue(tighten())
         assert (before.service_level_seconds, after.service_level_seconds) == ({"email": 60}, {"email": 45})
-        assert room.present(EMAIL.id)["routingRules"] == boosted(was["routingRules"])
-        rules = tuple(was["routingRules"])
-        await there.genesys.change_queue(QueueChange(EMAIL.id, "email", 60, (45,), rules=rules))
+        rules = room.present(EMAIL.id)["routingRules"]
+        assert [(rule["type"], rule["priority"]) for rule in rules] == [("priority", 1), ("default", 2)]
+        assert [rule["routingStrategy"] for rule in rules] == [rule["routingStrategy"] for rule in was["routingRules"]]
+        baseline = tuple(was["routingRules"])
+        await there.genesys.change_queue(QueueChange(EMAIL.id, "email", 60, (45,), rules=baseline))
         now = room.present(EMAIL.id)
         told = ("version", "dateModified", "modifiedBy")
         assert {k: v for k, v in now.items() if k not in told} == {k: v for k, v in was.items() if k not in told}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from sandbox.names import EMAIL
@@ -55,6 +56,50 @@ async def test_a_queue_that_is_deleted_while_its_change_is_on_its_way_is_another
         assert there.sandbox.guide.webhooks.kept == {}
     assert (done.status, done.facts["activation"]["state"]) == ("failed", "gone")
     assert "deleted" in (done.error or "")
+
+
+async def test_the_official_api_is_looked_at_until_it_shows_the_content_under_no_older_date() -> None:
+    async with desk("platform") as there:
+        get, send, shown = there.jobs.queues.get, there.jobs.queues.send, list[Any]()
+        times = 1
+
+        async def slow(queue_id: str) -> Any:
+            return shown.pop(0) if shown else await get(queue_id)
+
+        async def taken(write: Any) -> Any:
+            before, after = await get(EMAIL.id), await send(write)
+            shown.extend([before, replace(after, guard="2000-01-01T00:00:00.000Z"), before] * times)
+            return after
+
+        there.jobs.queues.get, there.jobs.queues.send = slow, taken  # type: ignore[method-assign]
+        done = await deploy(there)
+        times = 9
+        late = await deploy(there, slaTarget=30)
+        assert target(there) == (0.9, 30)
+    assert (done.status, done.facts["activation"]["state"], done.facts["activation"]["polls"]) == ("done", "active", 4)
+    assert (late.status, late.facts["activation"]["state"], late.facts["activation"]["polls"]) == (
+        "failed",
+        "timeout",
+        10,
+    )
+
+
+async def test_a_later_version_that_still_has_all_that_was_written_counts_as_active() -> None:
+    async with desk("guide") as there:
+        send = there.jobs.queues.send
+
+        async def then_touched(write: Any) -> Any:
+            taken = await send(write)
+            there.sandbox.guide.queues.by_a_person(EMAIL.id)
+            return taken
+
+        there.jobs.queues.send = then_touched  # type: ignore[method-assign]
+        done = await deploy(there)
+    assert (done.status, done.facts["activation"]["state"], done.facts["activation"]["version"]) == (
+        "done",
+        "active",
+        "v-3",
+    )
 
 
 @BOTH

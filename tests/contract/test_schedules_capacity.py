@@ -94,6 +94,16 @@ async def test_the_contacts_outside_the_proposed_hours(dialect: str) -> None:
     assert len(asked) == (-(-found["offered"] // 100) + (found["offered"] % 100 == 0) if dialect == "guide" else 1)
 
 
+async def test_more_conversations_than_one_query_pages_through_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processor.clients.genesys.guide.schedules.MOST", 200)
+    async with desk("guide") as there:
+        there.sandbox.clock.jump(timedelta(hours=6))
+        there.sandbox.life.step()
+        with pytest.raises(RefusedError, match="more than 200 conversations") as raised:
+            await rules(there).plan(request("guide", queueIds=[EMAIL.id], volumeDays=3))
+    assert "volumeDays" in str(raised.value.remedy)
+
+
 @both
 async def test_a_queue_that_is_not_there_is_no_queue_to_which_nobody_comes(dialect: str) -> None:
     async with desk(dialect) as there:
