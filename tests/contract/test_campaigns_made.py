@@ -118,7 +118,7 @@ async def test_the_wfm_system_is_told_through_the_log_in_the_guides_words(dialec
         await sync(renewed(event, {"sequence": "0-1"}))
         (told,) = there.sandbox.wfm.books["schedules"].bodies
     assert told.keys() == sample.keys()
-    assert (told["event"], told["campaignId"]) == ("SCHEDULE_CREATED", FREE)
+    assert (told["event"], told["campaignId"], told["source"]) == ("SCHEDULE_CREATED", FREE, sample["source"])
     assert told["scheduleId"] == result.after["scheduleId"]
 
 

@@ -183,6 +183,22 @@ async def test_a_presence_where_nobody_tells_the_organisation() -> None:
     assert bare.there[PRESENCE]["version"] == 2
 
 
+async def test_a_shift_without_an_offset_is_in_utc_as_the_guide_compares_it() -> None:
+    listed = [
+        {"startTime": "2026-03-09T08:00:00", "endTime": "2026-03-09T16:00:00"},
+        {"startTime": "2026-03-10T08:00:00-05:00", "endTime": "2026-03-10T16:00:00-05:00"},
+    ]
+    bare = Bare(answers={"/api/v2/users/u/schedules": {"shifts": listed}})
+    async with bare.jobs() as there:
+        duty = await there.presences.duty("u", bare.clock.now())
+        nobody = await there.presences.duty("nobody", bare.clock.now())
+    assert [(start.isoformat(), end.hour) for start, end in duty.shifts] == [
+        ("2026-03-09T08:00:00+00:00", 16),
+        ("2026-03-10T13:00:00+00:00", 21),
+    ]
+    assert (duty.zone, nobody.shifts) == ("", ())
+
+
 @pytest.mark.parametrize("kept", [True, False])
 async def test_a_campaign_schedule_that_is_listed_without_its_limits_is_our_own(kept: bool) -> None:
     slot = {"startTime": "09:00", "endTime": "12:00", "days": ["Monday"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from processor.app.farsides import organisation_api
 from processor.app.log import utc_now
 from processor.clients.genesys.guide import ATTEMPTS
 from processor.clients.genesys.guide.profiles import details
+from processor.clients.genesys.guide.schedules import details as conversations
 from processor.clients.genesys.guide.volume import body_of
 from processor.clients.genesys.guide.webhooks import Proof, queue_webhook, schedule_webhook
 from processor.errors import RetryableError
@@ -88,6 +89,38 @@ async def test_g4_efficiency_and_the_audit_log_are_asked_for_as_recorded(shared:
 
 def span(body: Mapping[str, Any]) -> timedelta:
     return datetime.fromisoformat(body["dateTo"]) - datetime.fromisoformat(body["dateFrom"])
+
+
+def test_g1_conversations_are_asked_for_inbound_by_queue_and_in_an_order_that_pages_keep() -> None:
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    assert conversations(["q-1", "q-2"], start, start + timedelta(days=7), 3) == {
+        "interval": "2026-03-02T00:00:00.000Z/2026-03-09T00:00:00.000Z",
+        "order": "asc",
+        "orderBy": "conversationStart",
+        "paging": {"pageSize": 100, "pageNumber": 3},
+        "segmentFilters": [
+            {
+                "type": "or",
+                "predicates": [
+                    {"type": "dimension", "dimension": "queueId", "operator": "matches", "value": one}
+                    for one in ("q-1", "q-2")
+                ],
+            }
+        ],
+        "conversationFilters": [
+            {
+                "type": "and",
+                "predicates": [
+                    {
+                        "type": "dimension",
+                        "dimension": "originatingDirection",
+                        "operator": "matches",
+                        "value": "inbound",
+                    }
+                ],
+            }
+        ],
+    }
 
 
 def test_our_own_webhooks_are_those_of_g1_and_g4(shared: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 import handlers
 from handlers.requests.kinds import KINDS
 from handlers.requests.operating_hours import Hours
-from processor.app.errands.permissions import Right, rights
+from processor.app.errands.permissions import Right, parts, rights
 from processor.app.log import utc_now
 from processor.app.policy import policy
 from processor.cli import check
@@ -83,6 +83,16 @@ async def test_the_command_lists_them_and_fails_for_what_the_settings_ask_for(
         assert "permissions: look-up: " in told
         assert sandbox.options.client_secret not in told
     assert check.REMEDY[dialect] in told
+
+
+def test_what_the_settings_ask_for_by_name_must_be_permitted() -> None:
+    acting = load({}, loop_mode="act", loop_queues=["q-1"], public_url="https://x.example")
+    assert dict(parts(acting)) == {
+        **dict.fromkeys(("look-up", "volume", "loop"), True),
+        **dict.fromkeys(("register", *sorted(KINDS.keys() - BRAKES)), False),
+    }
+    seeing = dict(parts(load({})))
+    assert (seeing["loop"], "register" in seeing) == (False, False)
 
 
 async def test_a_role_that_may_not_be_seen_is_said_so(tmp_path: Path) -> None:

@@ -115,6 +115,13 @@ async def test_no_such_profile_and_no_such_queue() -> None:
 
 async def test_the_quota_of_the_licence_refuses() -> None:
     async with office("guide") as there:
+        for sessions in (20, 19):  # two skills are a tenth of the one, and more than that of the other
+            there.sandbox.guide.organisation.max_concurrent_sessions = sessions
+            if sessions == 20:
+                assert (await there.plan(**GUIDE_CHANGE)).facts["quota"]["maxConcurrentSessions"] == sessions
+            else:
+                with pytest.raises(RefusedError, match="more than the licence allows"):
+                    await there.plan(**GUIDE_CHANGE)
         there.sandbox.guide.organisation.max_concurrent_sessions = 10
         with pytest.raises(RefusedError, match="2 skills are more than the licence allows") as raised:
             await there.make_so(**GUIDE_CHANGE)

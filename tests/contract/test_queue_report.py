@@ -37,6 +37,8 @@ async def test_the_report_has_the_guides_words_and_does_without_an_audit_log(dia
             await report(there.jobs.queues, "no-such-queue", [], now=now, days=7)
     names = ["offer.count", "offer.avg.wait.time", "offer.avg.handle.time", "sla.percent", "abandon.count"]
     assert [told["performance"][name] is not None for name in names] == [True] * 5
+    did = told["performance"]
+    assert did["abandonPercent"] == pytest.approx(100 * did["abandon.count"] / did["offer.count"], abs=0.01)
     assert told["settings"]["slaTarget"] == 70
     (entry,) = told["auditTrail"]
     assert entry.keys() == {"id", "at", "action", "by", "changes"}

@@ -98,6 +98,7 @@ async def test_a_missing_permission_is_named_however_the_body_names_it() -> None
             with pytest.raises(Forbidden) as raised:
                 await api.request("GET", "/x")
         assert str(raised.value.remedy).startswith("grant the permission routing:queue:edit to the client")
+        assert "Genesys's administration, OAuth clients" in str(raised.value.remedy)
 
 
 async def test_what_genesys_does_not_accept_is_told_field_by_field() -> None:

@@ -11,6 +11,7 @@ import pytest
 from handlers.events import Outcome
 from handlers.requests.kinds import KINDS, read
 from handlers.requests.words import InvalidRequest
+from processor.app.requests.command import exit_code
 from processor.app.requests.handing_in import as_asked, hand_in, known_already, state, undoing
 from processor.app.requests.page import page
 from processor.errors import ConflictError, RefusedError
@@ -128,6 +129,22 @@ async def test_an_id_of_the_callers_own_is_free_again_when_nobody_remembers_it()
     for kept in (log, old):
         await hand_in(kept, [first])
     assert (await known_already(log, first), await known_already(old, first)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        ({"status": "done"}, 0),
+        ({"status": "failed"}, 1),
+        ({"status": "unknown"}, 1),
+        ({"status": "conflict"}, 4),
+        ({"status": "refused"}, 5),
+        ({"status": "refused", "facts": {"problems": []}}, 5),
+        ({"status": "refused", "facts": {"problems": [{"place": "thingId"}]}}, 3),
+    ],
+)
+def test_what_an_end_means_for_a_script(ended: dict[str, Any], code: int) -> None:
+    assert exit_code(ended) == code
 
 
 def test_a_reason_has_its_bound() -> None:

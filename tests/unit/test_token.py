@@ -117,9 +117,10 @@ async def test_a_token_that_was_refused_is_not_used_again_however_long_it_lives(
             await auth.headers()
 
 
-async def test_the_first_form_that_is_there_is_kept() -> None:
+@pytest.mark.parametrize("absent", [404, 405])
+async def test_the_first_form_that_is_there_is_kept(absent: int) -> None:
     def answer(asked: Asked) -> web.StreamResponse:
-        return said(404) if asked.path == "/oauth/token" else issue(asked)
+        return said(absent) if asked.path == "/oauth/token" else issue(asked)
 
     issue, clock = issuing(120), Clock()
     async with far_side(answer) as login, open_session() as session:
