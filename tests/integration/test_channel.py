@@ -18,7 +18,7 @@ from processor.clients.genesys.channel import CHANNELS, MOST_CHANNELS, MOST_TOPI
 from processor.clients.genesys.channels import Channels, offered, topics_for
 from processor.clients.genesys.token import ClientCredentials
 from processor.errors import RefusedError
-from sandbox.genesys.guard import Failure
+from sandbox.genesys.guard import Call, Failure
 from sandbox.names import EMAIL
 from sandbox.options import Options
 from sandbox.run import Sandbox, running
@@ -143,7 +143,46 @@ async def test_the_subscription_is_renewed_and_changed_without_a_new_socket() ->
         while len(theirs.topics) != 2:  # noqa: ASYNC110  # the other side tells nobody
             await asyncio.sleep(0)
     assert heard.opened == 1
-    assert Patience().renew < timedelta(days=1).total_seconds(), "a channel's life"
+
+
+def test_limits_and_patience_are_those_that_genesys_tells_of() -> None:
+    patience = Patience()
+    assert (MOST_TOPICS, MOST_CHANNELS) == (1000, 20)
+    assert patience.renew < timedelta(days=1).total_seconds(), "a channel's life"
+    assert 30 < patience.silence < 60, "a heartbeat comes about every 30 s: one may be late, two may not"
+    assert patience.sign + patience.silence < 60
+
+
+async def test_a_socket_that_will_be_closed_is_left_for_a_new_one_at_once() -> None:
+    heard = Heard()
+    async with centre() as (sandbox, api), following(api, heard, OBSERVATIONS):
+        await heard.until(lambda: heard.opened == 1)
+        (theirs,) = sandbox.notifications.channels.values()
+        await sandbox.notifications.announce_closing(theirs)
+        await heard.until(lambda: heard.opened == 2)
+        busy(sandbox)
+        await heard.until(lambda: bool(heard.frames))
+        assert list(sandbox.notifications.channels.values()) == [theirs], "the channel itself is kept"
+    assert {frame["topicName"] for frame in heard.frames} == {OBSERVATIONS}
+
+
+async def test_a_channel_that_is_gone_when_its_socket_opens_is_made_anew() -> None:
+    heard = Heard()
+    async with centre() as (sandbox, api):
+        channels = sandbox.notifications.channels
+
+        def gone(call: Call) -> None:
+            if call.method == "PUT":
+                sandbox.guard.watchers.clear()
+                channels.clear()
+
+        sandbox.guard.watchers.append(gone)
+        async with following(api, heard, OBSERVATIONS):
+            while not any(one.socket for one in channels.values()):  # noqa: ASYNC110  # the other side tells nobody
+                await asyncio.sleep(0)
+            busy(sandbox)
+            await heard.until(lambda: len(heard.frames) > 0)
+    assert {frame.get("topicName") for frame in heard.frames} == {OBSERVATIONS}, "what says 404 is no event"
 
 
 async def test_cut_after_any_frame_a_new_socket_opens_and_what_was_missed_is_asked_for() -> None:

@@ -56,6 +56,8 @@ def test_the_template_is_whole() -> None:
     assert made["Rule"]["Properties"]["EventPattern"]["detail-type"] == list(TOPICS)
     (target,) = made["Rule"]["Properties"]["Targets"]
     assert target["DeadLetterConfig"], "what cannot be delivered is kept"
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 24 * 3600, "MaximumRetryAttempts": 185}
+    assert template["Parameters"]["ReceiverSecret"]["NoEcho"] is True
     assert made["Connection"]["Properties"]["AuthParameters"]["ApiKeyAuthParameters"]["ApiKeyName"] == "X-Api-Key"
 
 
@@ -71,6 +73,8 @@ def test_the_terraform_file_is_whole() -> None:
     connection = file["resource"]["aws_cloudwatch_event_connection"]["receiver"]
     assert connection["auth_parameters"]["basic"] == {"username": "genesys", "password": "${var.receiver_secret}"}
     assert file["variable"]["receiver_secret"]["sensitive"] is True
+    target = file["resource"]["aws_cloudwatch_event_target"]["receiver"]
+    assert target["retry_policy"] == {"maximum_event_age_in_seconds": 24 * 3600, "maximum_retry_attempts": 185}
 
 
 def test_triggers_and_their_data_action_are_shown() -> None:
