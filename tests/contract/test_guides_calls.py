@@ -239,3 +239,11 @@ async def test_what_comes_too_fast_is_tried_as_often_as_the_guides_try_it(too_fa
             headers = sandbox.guard.seen[-1].headers
             assert (headers["accept"], headers["authorization"][:7]) == ("application/json", "Bearer ")
     assert ATTEMPTS == 1 + 3
+
+
+@pytest.mark.parametrize(("said", "budget"), [({}, 300), ({"genesys_requests_per_minute": 120}, 120)])
+async def test_an_organisations_client_has_the_budget_of_the_settings(said: dict[str, int], budget: int) -> None:
+    for dialect in ("guide", "platform"):
+        known: dict[str, Any] = {"genesys_client_id": "client", "genesys_client_secret": "secret", **said}
+        async with organisation_api(load({}, genesys_dialect=dialect, **known), utc_now) as api:
+            assert api._policy.per_minute == budget

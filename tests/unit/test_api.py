@@ -177,6 +177,19 @@ async def test_a_long_wait_is_the_callers_not_ours() -> None:
     assert len(far.asked) == 2
 
 
+async def test_a_limit_of_one_call_keeps_the_others_away_for_a_minute_at_most() -> None:
+    clock = Clock()
+    async with api_to(script(said(429, None, Retry_After="600"), said(200, {})), clock=clock) as (api, _):
+        with pytest.raises(RetryableError):
+            await api.request("GET", "/x")
+        clock.pass_by(54)  # the last five seconds are waited for
+        with pytest.raises(RetryableError):
+            await api.request("GET", "/y")
+        clock.pass_by(1)
+        assert (await api.request("GET", "/y")).status == 200
+    assert clock.elapsed == 60
+
+
 async def test_what_may_have_happened_is_not_repeated_unless_that_is_harmless() -> None:
     answers = script(said(503), said(200, {}))
     async with api_to(answers, policy=ApiPolicy(attempts=3)) as (api, far):

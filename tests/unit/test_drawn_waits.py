@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 import tenacity
 
+from handlers import configure_schedules
+from handlers.configure_profiles import ConfigureProfiles
+from handlers.configure_queues import ConfigureQueues
 from processor.clients.api import Unreachable
 from processor.clients.api import _wait as call_wait
 from processor.clients.genesys.guide.campaigns import _wait as campaign_wait
-from processor.clients.genesys.jobs import Found, Write
+from processor.clients.genesys.jobs import Found, Write, presence
 from processor.clients.genesys.jobs.changing import Patience, change
 from processor.errors import ConflictError, RetryableError
 from tests.unit.farside import Clock
 
 DRAWS = 300
+NOBODY: Any = None
 FOUND = Found({}, "1", datetime(2026, 3, 9, tzinfo=UTC))
 
 
@@ -68,7 +72,20 @@ def test_a_call_that_is_not_told_how_long_waits_a_drawn_time(
     assert set(drawn(call_wait, 3, timedelta(seconds=7), error)) == {7}
 
 
-async def test_a_conflict_is_met_after_a_drawn_time_up_to_a_bound_that_doubles() -> None:
+@pytest.mark.parametrize(
+    ("patience", "bounds"),
+    [
+        (Patience(6, first=2, longest=20), (2, 4, 8, 16, 20)),
+        (configure_schedules.PATIENCE, (1, 2, 4)),
+        (ConfigureProfiles(NOBODY, NOBODY).patience, (2, 4, 8, 16)),
+        (ConfigureQueues(NOBODY, NOBODY).patience, (2, 4, 8)),
+        (presence.PATIENCE, (0.2, 0.4, 0.8)),
+    ],
+    ids=["any", "G1", "G3", "G4", "G5"],
+)
+async def test_a_conflict_is_met_after_a_drawn_time_up_to_a_bound_that_doubles(
+    patience: Patience, bounds: Sequence[float]
+) -> None:
     async def read() -> Found:
         return FOUND
 
@@ -79,7 +96,8 @@ async def test_a_conflict_is_met_after_a_drawn_time_up_to_a_bound_that_doubles()
     for _ in range(DRAWS):
         clock = Clock()
         with pytest.raises(ConflictError):
-            await change(read, lambda _: Write("PUT", "/x"), send, clock.time(), Patience(6, first=2, longest=20))
+            await change(read, lambda _: Write("PUT", "/x"), send, clock.time(), patience)
         waits.append(clock.slept)
-    for number, bound in enumerate((2, 4, 8, 16, 20)):
+    assert {len(one) for one in waits} == {len(bounds)}
+    for number, bound in enumerate(bounds):
         assert spread([one[number] for one in waits], bound), bound

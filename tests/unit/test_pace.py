@@ -13,9 +13,10 @@ from aiohttp import web
 
 from processor.clients.api import Api, ApiPolicy
 from processor.clients.pace import Pace
+from processor.clients.replies import Reply, allowance
 from processor.errors import FarSideDown, RetryableError
 from tests.unit.farside import Clock, api_to, said, script
-from tests.unit.virtualtime import VirtualTime
+from tests.unit.virtualtime import BEGIN, VirtualTime
 
 
 class _Answer:
@@ -74,6 +75,24 @@ async def test_ten_thousand_requests_keep_to_300_a_minute_and_adjustments_go_out
     assert max(took) <= 2
     assert all(later - earlier > 60 for earlier, later in zip(wire.left, wire.left[300:], strict=False))
     assert clock.elapsed < 10_000 / 240 * 61 + 120  # and the budget is used
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"x-ratelimit-remaining": "60"}, (240, 300, 12)),
+        ({"x-ratelimit-remaining": "0"}, (300, 300, 0.2)),
+        ({"x-ratelimit-remaining": "999"}, (0, 300, 199.8)),
+        (
+            {"inin-ratelimit-count": "170", "inin-ratelimit-allowed": "180", "inin-ratelimit-reset": "61"},
+            (170, 180, 61),
+        ),
+        ({"inin-ratelimit-count": "170", "inin-ratelimit-reset": "61"}, None),
+    ],
+)
+def test_what_an_answer_tells_of_its_rate_limit(headers: dict[str, str], told: tuple[float, ...] | None) -> None:
+    found = allowance(Reply(200, headers, b"", BEGIN))
+    assert found == (None if told is None else pytest.approx(told))
 
 
 async def test_what_is_urgent_beyond_its_share_uses_what_the_others_leave() -> None:
