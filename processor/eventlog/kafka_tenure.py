@@ -17,6 +17,8 @@ from processor.errors import RetryableError
 PROVEN = 5 / 6
 """Of the session."""
 ASKED_AGAIN = 1 / 6
+ANSWERED_WITHIN = 5.0
+"""Seconds that who gives back waits for a proof: a broker that is there takes milliseconds."""
 
 
 class Tenure:
@@ -49,8 +51,9 @@ class Tenure:
             self._proving = asyncio.get_running_loop().create_task(self._ask(), name="tenure")
 
     async def end(self) -> None:
-        """No more questions."""
+        """No more questions. One that was asked is answered: the client would go on with it."""
         if self._proving:
+            await asyncio.wait({self._proving}, timeout=ANSWERED_WITHIN)
             self._proving.cancel()
             await asyncio.wait({self._proving})
 

@@ -8,6 +8,7 @@ import pytest
 
 from processor import tenure
 from processor.errors import FarSideDown, RetryableError
+from processor.eventlog import kafka_tenure
 from processor.eventlog.kafka_tenure import Tenure
 from tests.unit.engine import Fact, fact, put, running, until
 from tests.unit.farside import api_to, said, script
@@ -75,11 +76,28 @@ async def test_it_is_kept_by_asking_in_time_and_one_question_at_a_time() -> None
     assert await group.later(1), "it was Kafka's word that was missing, no more"
 
 
-async def test_it_is_not_asked_for_after_the_end() -> None:
+async def test_at_the_end_what_was_asked_is_answered_before_the_connection_goes() -> None:
     group = Group()
     group.tenure.keep()
     await group.tenure.end()
-    assert not group.tenure.valid
+    assert group.tenure.valid
+
+
+async def test_at_the_end_a_question_without_an_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_tenure, "ANSWERED_WITHIN", 0.01)
+    given_up = asyncio.Event()
+
+    async def prove() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    kept = Tenure(prove, SESSION, lambda: 0.0)
+    kept.keep()
+    await kept.end()
+    assert given_up.is_set()
+    assert not kept.valid
 
 
 async def test_a_request_is_not_sent_while_it_does_not_hold_and_that_is_no_fault_of_the_far_side() -> None:
