@@ -8,7 +8,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,11 @@ class Nothing:
     async def bounds(self, _: str, __: int) -> tuple[int, int]:
         """No record."""
         return 0, 0
+
+    async def read(self, *_: object) -> AsyncIterator[Record]:
+        """No record either."""
+        return
+        yield
 
 
 async def whole_group(messages: Sequence[Message], folder: Path) -> dict[str, Any]:

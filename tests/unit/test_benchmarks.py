@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as bench
+
+BENCHMARKS = Path(bench.__file__).parent
 
 GOOD = """
 import json, pathlib
@@ -52,3 +58,18 @@ def test_an_unknown_name_is_refused_with_those_that_exist(folder: Path) -> None:
     (folder / "good.py").write_text(GOOD)
     with pytest.raises(SystemExit, match=r"no such benchmark: nope; there are good"):
         bench.main(["nope"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["normalise.py", "170"], ["eventlog.py", "320"], ["storm.py", "--help"], ["memory.py", "--events", "400"]],
+    ids=lambda words: words[0],
+)
+def test_what_it_measures_is_still_there(words: list[str], tmp_path: Path) -> None:
+    """A copy of the folder measures the product as it is now, in small."""
+    folder = shutil.copytree(BENCHMARKS, tmp_path / "benchmarks", ignore=shutil.ignore_patterns("results", ".peers"))
+    (tmp_path / "tests").symlink_to(BENCHMARKS.parent / "tests")
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}
+    command = [sys.executable, str(folder / words[0]), *words[1:]]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
