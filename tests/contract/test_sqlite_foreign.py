@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,6 +16,8 @@ from processor.errors import FatalError
 from processor.eventlog import Message
 from processor.eventlog.sqlite_verify import verify
 from tests.contract.filelog import open_log
+
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -47,16 +51,27 @@ async def test_a_newer_versions_copy_is_not_verified_by_an_older_one(tmp_path, c
     assert "newer version (schema 99" in said.err
 
 
+@contextmanager
+def read_only(file: Path) -> Iterator[None]:
+    """Neither it nor its folder can be written to; root, who may write anywhere, is somebody else meanwhile."""
+    file.chmod(0o444)
+    file.parent.chmod(0o555)
+    if root := os.geteuid() == 0:
+        os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        if root:
+            os.setresuid(0, 0, 0)
+        file.parent.chmod(0o700)
+
+
 async def test_a_copy_is_verified_where_nothing_can_be_written(tmp_path):
-    folder = tmp_path / "archive"
-    folder.mkdir()
     async with open_log(tmp_path / "events.db") as log:
         await log.append([Message("states", "k", b"{}")])
-        await log.backup(folder / "copy.db")
-    folder.chmod(0o500)
-    if os.access(folder, os.W_OK):
-        pytest.skip("root may write anywhere")
-    try:
-        assert verify(folder / "copy.db").records == 1
-    finally:
-        folder.chmod(0o700)
+        with TemporaryDirectory() as folder:  # `tmp_path` is beneath a folder that only its owner may enter
+            copy = Path(folder, "copy.db")
+            await log.backup(copy)
+            with read_only(copy):
+                assert not os.access(folder, os.W_OK)
+                assert verify(copy).records == 1
