@@ -9,6 +9,7 @@ What it becomes
     table.py           what a topic says so far, per key verbatim.py    our own records, read without their class
 How a group of consumers works
     consumer.py        when: join, poll, commit, stop    member.py     what both ways share
+                                                      tables.py     all that it remembers
     serial.py flight.py   log to log, in order           effects.py lanes.py   side by side across keys
     retry.py           one record, until it is done      offsets.py outbox.py  what may be committed
     deadletters.py replays.py   records that rest, and their return

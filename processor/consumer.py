@@ -109,7 +109,7 @@ class Consumer:
             tasks,
             self._append,
             member.sleep(member.gone),
-            member.catch_up_all,
+            member.tables.catch_up_all,
             partitions=member.log.partitions,
             now=member.now,
             metrics=member.metrics,

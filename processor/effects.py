@@ -132,7 +132,7 @@ class Effects:
         member.count()
         await self.append(subscription, partition, messages)
         if verdict.outcome is Outcome.DONE and verdict.result:
-            member.apply(verdict.result.events)
+            member.tables.apply(verdict.result.events)
             if member.group.observe and verdict.result.events:
                 member.group.observe(member.metrics, verdict.result.events, member.now())
         member.metrics.handler_seconds.labels(member.group.name).observe((member.now() - begun).total_seconds())

@@ -15,15 +15,14 @@ from prometheus_client import Counter
 
 from processor.deadletters import DeadLetterLimit, dead_letter, error_text, told, unreadable, where
 from processor.errors import PoisonError, ProcessorError
-from processor.event import Event, Gone, Publishable, Raw, Written
+from processor.event import Event, Publishable, Raw
 from processor.eventlog import EventLog, Message, Record
-from processor.eventlog.partitions import partition_of
 from processor.pace import Policy
 from processor.progress import Progress
 from processor.replays import Replay, Replays
 from processor.retry import FarSide, Interrupted, Outcome, Patience, Sleep, Verdict, insist, sleep_unless
 from processor.routing import Group, Handler, Returned
-from processor.table import Table
+from processor.tables import Tables
 from processor.telemetry import Metrics
 
 T = TypeVar("T")
@@ -55,6 +54,7 @@ class Member:
     redact: Callable[[str], str] = str
     pause: Pause = sleep_unless
     far_side: FarSide = field(default_factory=FarSide)
+    tables: Tables = field(init=False)
     limit: DeadLetterLimit = field(init=False)
     replays: Replays = field(init=False)
     leaving: dict[int, asyncio.Event] = field(default_factory=dict)
@@ -63,18 +63,11 @@ class Member:
     """Set when the process leaves."""
     _done: Counter = field(init=False)
     _uncounted: int = 0
-    _owned: dict[str, tuple[Table[Any, Any], ...]] = field(default_factory=dict)
-    _takers: dict[object, tuple[Table[Any, Any], ...]] = field(default_factory=dict)
-    """By kind of event, or topic of a tombstone, once one has come."""
-    _loaded: set[int] = field(default_factory=set)
-    _catching_up: dict[int, asyncio.Lock] = field(default_factory=dict)
-    _watching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         """What follows from the group's name."""
         self._done = self.metrics.records.labels(self.group.name, Outcome.DONE.value)
-        for table in self.group.owns:
-            self._owned[table.topic] = (*self._owned.get(table.topic, ()), table)
+        self.tables = Tables(self.group, self.log)
         self.limit = DeadLetterLimit(self.group.name, self.policy.limit)
         self.replays = Replays(self.log, self.group.name)
 
@@ -111,13 +104,12 @@ class Member:
     async def take(self, partition: int) -> int:
         """The partition is ours: rebuild its tables; returns the offset to go on from."""
         leaving = self.leaving[partition] = asyncio.Event()
-        self._catching_up[partition] = asyncio.Lock()
         if self.gone.is_set():
             leaving.set()
-        for table in (*self.group.owns, *self.group.follows):
+        for table in self.tables.begin(partition):
             await self.insist("load-table", leaving, partial(table.load, self.log, partition))
             self.metrics.table_loads.labels(table.topic).inc()
-        self._loaded.add(partition)
+        self.tables.loaded(partition)
         topic = self.group.topic
         committed = await self.insist("committed", leaving, partial(self.log.committed, self.group.name, topic))
         first, _ = await self.insist("bounds", leaving, partial(self.log.bounds, topic, partition))
@@ -125,36 +117,11 @@ class Member:
 
     def drop(self, partition: int) -> None:
         """The partition has left: forget what was known of it."""
-        for table in (*self.group.owns, *self.group.follows):
-            table.drop(partition)
-        self._loaded.discard(partition)
+        self.tables.drop(partition)
         self.replays.forget(partition)
         self.leaving.pop(partition, None)
-        self._catching_up.pop(partition, None)
         self.progress.lag.pop(partition, None)
         self.progress.paused.discard(partition)
-
-    async def reload(self, partition: int) -> None:
-        """Own tables again from the log, after they took what will not be appended."""
-        for table in self.group.owns:
-            await table.load(self.log, partition)
-
-    async def catch_up(self, partition: int) -> None:
-        """What others wrote meanwhile; one at a time, since a fold may not see a record twice."""
-        if not self.group.follows:
-            return
-        async with self._catching_up[partition]:
-            for table in self.group.follows:
-                await table.catch_up(self.log, partition)
-
-    async def catch_up_all(self) -> None:
-        """For ticks: what they watch in every partition, and what is followed in ours."""
-        for partition in list(self._loaded):
-            await self.catch_up(partition)
-        async with self._watching:
-            for table in self.group.watches:
-                for partition in range(self.log.partitions):
-                    await (table.catch_up if table.holds(partition) else table.load)(self.log, partition)
 
     def decide(self, record: Record, partition: int) -> Verdict[Done] | Awaitable[Verdict[Done]]:
         """Log to log: the verdict about a record, at once where its handler is a plain function that succeeds.
@@ -190,7 +157,7 @@ class Member:
 
         async def work() -> Done:
             async with slot:
-                await self.catch_up(partition)
+                await self.tables.catch_up(partition)
                 return await self._handle(handler, event, partition, append)
 
         return await self._patience(record, leaving).attempt(work)
@@ -236,27 +203,11 @@ class Member:
         return Done(events)  # its records are in the log already
 
     def written(self, partition: int, returned: Iterable[Publishable]) -> Done:
-        """The outputs as records. One for an owned table must be of this partition: others have other owners."""
+        """The outputs as records. Raises as `Tables.check`."""
         events = returned if isinstance(returned, list) else list(returned)
         messages = [event.to_message() for event in events]
-        for message in messages:
-            if message.topic in self._owned and partition_of(message.key, self.log.partitions) != partition:
-                raise ValueError(f"{message.key} is not of partition {partition}: use a lookup")
+        self.tables.check(messages, partition)
         return Done(events, messages)
-
-    def apply(self, events: Iterable[Publishable]) -> None:
-        """Own tables take own outputs."""
-        for event in events if self._owned else ():
-            for table in self._taking(event):
-                table.apply(event)
-
-    def _taking(self, event: Publishable) -> Sequence[Table[Any, Any]]:
-        kind = event.kind if isinstance(event, Written) else event.topic if isinstance(event, Gone) else type(event)
-        takers = self._takers.get(kind)
-        if takers is None:
-            owned = self._owned.get(getattr(event, "topic", ""), ())
-            takers = self._takers[kind] = tuple(table for table in owned if table.takes(event))
-        return takers
 
     async def present(self, replay: Replay) -> Record:
         """What is to be done for a replay: of a state the key's newest record, else the parked one."""

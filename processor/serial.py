@@ -114,7 +114,7 @@ class Serial:
     async def _work(self, subscription: Subscription, batch: Batch, records: Sequence[Record]) -> None:
         member, partition = self._member, batch.partition
         try:
-            await member.insist("catch-up", member.leaving[partition], partial(member.catch_up, partition))
+            await member.insist("catch-up", member.leaving[partition], partial(member.tables.catch_up, partition))
             for begin in range(0, len(records), BREATHER):
                 await self._do(records[begin : begin + BREATHER], batch, subscription)
                 await asyncio.sleep(0)
@@ -139,7 +139,7 @@ class Serial:
                 verdict = await verdict
             if verdict.result:
                 try:
-                    member.apply(verdict.result.events)
+                    member.tables.apply(verdict.result.events)
                 except Exception as error:
                     verdict = await self._undo(verdict, error, batch, subscription)
             messages = member.settle(record, verdict, replay)
@@ -166,7 +166,7 @@ class Serial:
             batch.begin, batch.tried = batch.offset, False
             batch.messages, batch.events = [], []
         leaving = self._member.leaving[partition]
-        await self._member.insist("reload", leaving, partial(self._member.reload, partition))
+        await self._member.insist("reload", leaving, partial(self._member.tables.reload, partition))
         return Verdict(Outcome.BUG, verdict.attempts, error=error)
 
     async def _tick(self, subscription: Subscription, partition: int) -> None:
@@ -188,7 +188,7 @@ class Serial:
         await self._flight.landed()  # of what the tables say its outputs come after
         if leaving.is_set():
             raise Interrupted
-        await member.insist("catch-up", leaving, partial(member.catch_up, partition))
+        await member.insist("catch-up", leaving, partial(member.tables.catch_up, partition))
         try:
             done = member.written(partition, tick.work(partition, now))
         except FatalError:
@@ -202,4 +202,4 @@ class Serial:
         if done.messages:
             messages = await member.insist("seal", leaving, partial(self._chains.seal, done.messages))
             await member.insist("append", leaving, partial(subscription.append, partition, messages))
-            member.apply(done.events)
+            member.tables.apply(done.events)
