@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -14,6 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from processor.errors import RetryableError, Revoked
 from processor.eventlog import Message, Record
+from processor.eventlog.kafka_ahead import Ahead
 from processor.eventlog.kafka_connection import START_SECONDS, told
 from processor.eventlog.kafka_discard import leave
 from processor.eventlog.kafka_listener import Listener
@@ -28,9 +28,6 @@ LONGEST_PAUSE = 5.0
 TAKE_AGAIN_SECONDS = 1.0
 NOTHING = 2**31 - 1
 """A partition that no topic has: to ask for it is a sign of life that fetches nothing."""
-
-Page = tuple[int, int, Sequence[Record]]
-"""What was fetched of a partition at one time: the epoch, its number, one record at least."""
 
 
 class KafkaSubscription:
@@ -59,7 +56,7 @@ class KafkaSubscription:
         self._consumer: AIOKafkaConsumer | None = None
         self._seats: Seats | None = None
         self._fetching: asyncio.Task[None] | None = None
-        self._buffer: deque[Page] = deque()
+        self._ahead = Ahead()
         self._failure: BaseException | None = None
         self._broken = asyncio.Event()
         self._joined = asyncio.Event()
@@ -162,11 +159,11 @@ class KafkaSubscription:
             if not self._pure:
                 seats.tenure.keep()
             fetched = await seats.positions()
-            waiting = {number for _, number, _ in self._buffer}
+            waiting = self._ahead.numbers
             for number, position in positions.items():
                 if number in fetched and number not in waiting and seats.held[number].delivered == position:
                     found[number] = max(position, fetched[number])
-            if not self._buffer and (stalled := await seats.stalled(fetched)):
+            if not waiting and (stalled := await seats.stalled(fetched)):
                 logger.error("consumer-stalled", extra={"group": self._group, "partitions": stalled})
                 self._broken.set()
         return found
@@ -211,25 +208,7 @@ class KafkaSubscription:
         self._joined.set()
 
     def _take(self, limit: int) -> list[Record]:
-        taken: list[Record] = []
-        held = self._held()
-        kept: list[Page] = []
-        while self._buffer and len(taken) < limit:
-            epoch, number, records = self._buffer.popleft()
-            seat = held.get(number)
-            if seat is None or not self._seats or epoch != self._seats.epoch:
-                continue
-            if seat.paused:
-                kept.append((epoch, number, records))
-                continue
-            room = limit - len(taken)
-            if len(records) > room:
-                self._buffer.appendleft((epoch, number, records[room:]))
-                records = records[:room]
-            seat.delivered = records[-1].offset + 1
-            taken += records
-        self._buffer.extendleft(reversed(kept))
-        return taken
+        return self._ahead.take(limit, self._seats) if self._seats and not self._closed else []
 
     async def _fetch(self, limit: int, seconds: float) -> None:
         """Wait for records; an impatient caller leaves the request to the next one."""
@@ -252,8 +231,8 @@ class KafkaSubscription:
     async def _get(self, consumer: AIOKafkaConsumer, seats: Seats, wait: int, limit: int) -> None:
         found = await consumer.getmany(timeout_ms=wait, max_records=limit)
         for place, records in found.items():
-            if records and place.partition in seats.held:
-                self._buffer.append((seats.epoch, place.partition, decode(self._topic, place.partition, records)))
+            if place.partition in seats.held:
+                self._ahead.add(seats.epoch, place.partition, decode(self._topic, place.partition, records))
 
     async def _sign_of_life(self) -> None:
         """While it is said to be full: membership ends where nobody polls."""
@@ -267,7 +246,7 @@ class KafkaSubscription:
         if task:
             task.cancel()
             await asyncio.wait({task})
-        self._buffer.clear()
+        self._ahead.clear()
 
     async def _run(self) -> None:
         try:

@@ -76,7 +76,7 @@ async def test_what_was_fetched_before_a_rebalance_is_not_delivered_behind_its_r
         group = kafka.fresh("group")
         await put(one, topic, 200)
         async with one.subscribe(topic, group, nothing, no_offsets, pure=False) as member:
-            while not member._buffer:  # what an impatient caller has asked for is left to the next one
+            while not member._ahead:  # what an impatient caller has asked for is left to the next one
                 await member._get(member._consumer, member._seats, 500, 500)
             epoch = member._seats.epoch
             async with two.subscribe(topic, group, nothing, no_offsets, pure=False):
