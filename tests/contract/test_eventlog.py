@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from processor.errors import FatalError, PoisonError, Revoked
+from processor.errors import FatalError, PoisonError
 from processor.eventlog import EventLog, Message, Record, Subscription
 from processor.eventlog.partitions import partition_of
 from tests.contract.filelog import no_offsets, nothing
@@ -160,39 +160,6 @@ async def test_every_partition_is_assigned_before_its_records_are_delivered(open
             assert len(assigned) == len(set(assigned))
 
 
-async def test_revoke_waits_for_the_drain_and_commits_what_it_returns(open_log):
-    drained = asyncio.Event()
-    revoked: list[int] = []
-
-    async def on_revoke(partitions: Sequence[int]) -> Mapping[int, int]:
-        revoked.extend(partitions)
-        await drained.wait()
-        return {partition_of("a", log.partitions): 1}
-
-    @asynccontextmanager
-    async def leaving() -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(stay())
-            await polled.wait()
-            yield
-            drained.set()
-            await task
-
-    async def stay() -> None:
-        async with log.subscribe("things", "readers", nothing, on_revoke) as subscription:
-            await take(subscription, 2)
-            polled.set()
-
-    polled = asyncio.Event()
-    async with open_log() as log:
-        await log.append([thing("a", "1"), thing("a", "2")])
-        async with leaving():
-            assert await log.committed("readers", "things") == {}
-        assert sorted(revoked) == list(range(log.partitions))
-        async with join(log) as subscription:
-            assert values(await take(subscription, 1)) == ["2"]
-
-
 async def test_commit_brings_offsets_and_messages_together(open_log):
     async with open_log() as log, join(log) as subscription:
         await log.append([thing("a", "1")])
@@ -222,19 +189,6 @@ async def test_offsets_never_move_back(open_log):
         assert (await log.committed("readers", "things"))[0] == 7
     async with open_log() as reopened:
         assert (await reopened.committed("readers", "things"))[0] == 7
-
-
-async def test_who_has_left_is_fenced(open_log):
-    async with open_log() as log:
-        async with join(log) as subscription:
-            pass
-        with pytest.raises(Revoked):
-            await subscription.append(0, [thing("a", "zombie")])
-        with pytest.raises(Revoked):
-            await subscription.commit({0: 1}, [thing("a", "zombie")])
-        await subscription.commit({0: 1})
-        assert await log.committed("readers", "things") == {}
-        assert all([await log.bounds("things", n) == (0, 0) for n in range(log.partitions)])
 
 
 async def test_the_owner_appends(open_log):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sandbox.names import EMAIL
+from sandbox.names import EMAIL, pool
 from sandbox.options import Options
 from sandbox.run import Sandbox
 from sandbox.run import running as sandbox_running
@@ -93,3 +93,11 @@ async def on_until(sandbox: Sandbox, product: Product, action: str, minutes: flo
 
     found: dict[str, Any] = await eventually(look)
     return found
+
+
+async def listed_as_adjusted(product: Product) -> None:
+    """`queues list` says what the loop has changed of the queue that it defends."""
+    listed = await product.command("queues", "list")
+    (line,) = [line for line in listed.out.splitlines() if "Email Support" in line]
+    assert "adjusted, step" in line
+    assert f"{len(pool())} members joined by the loop" in line

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sandbox.names import ADMIN, EMAIL, pool
-from tests.e2e.centre import centre, decisions, on_until, target
+from tests.e2e.centre import centre, decisions, listed_as_adjusted, on_until, target
 from tests.e2e.programs import eventually
 
 pytestmark = pytest.mark.timeout(300)
@@ -39,10 +39,7 @@ async def test_a_queue_is_defended_and_given_back_and_a_restart_forgets_nothing(
         assert adjusted["baseline"]["serviceLevelSeconds"] == 60
         await tightened(sandbox)
         await product.restart()
-        listed = await product.command("queues", "list")
-        (line,) = [line for line in listed.out.splitlines() if "Email Support" in line]
-        assert "adjusted, step" in line
-        assert f"{len(pool())} members joined by the loop" in line
+        await listed_as_adjusted(product)
         await on_until(sandbox, product, "restore")
 
         async def back():

@@ -13,10 +13,9 @@ import yaml
 from confluent_kafka import Producer
 
 from processor.app.roles import Role
-from sandbox.names import pool
 from sandbox.run import Sandbox
 from tests.contract.caldavserver import PASSWORD, USER, radicale
-from tests.e2e.centre import centre, on_until, target
+from tests.e2e.centre import centre, listed_as_adjusted, on_until, target
 from tests.e2e.payloads import GUIDE_SCHEDULE, eventbridge, presence
 from tests.e2e.programs import Product, eventually, running
 from tests.e2e.test_calendars import last_words, read_back, said
@@ -85,10 +84,7 @@ async def test_kafka_a_queue_is_defended_and_given_back_by_processes_that_each_d
         await eventually(tightened)
         for one in others:
             await one.restart()
-        listed = await product.command("queues", "list")
-        (line,) = [line for line in listed.out.splitlines() if "Email Support" in line]
-        assert "adjusted, step" in line
-        assert f"{len(pool())} members joined by the loop" in line
+        await listed_as_adjusted(product)
         await on_until(sandbox, product, "restore")
 
         async def given_back() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from aiohttp import web
@@ -50,6 +50,28 @@ class Asked:
 def said(status: int = 200, body: Any = None, **headers: str) -> web.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return web.Response(status=status, body=orjson.dumps(body) if body is not None else b"", headers=named)
+
+
+@dataclass
+class Answer:
+    """What aiohttp's session gives, without a connection: for clocks that only sleeping moves."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    @property
+    def content(self) -> Self:
+        return self
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        yield self.body
 
 
 Answerer = Callable[[Asked], Awaitable[web.StreamResponse] | web.StreamResponse]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from processor.telemetry import Metrics
 
 TOPIC = "genesys.raw"
 QUICK = Patience(direct=0.05, abandon=0.05, last=0.05, pause=0.001, longest_pause=0.005)
+PATIENT = replace(QUICK, direct=1_000.0)
+"""Nothing is over by itself."""
 
 
 class Upstream:

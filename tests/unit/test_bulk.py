@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import pytest
@@ -19,31 +17,12 @@ from processor.clients.genesys import QueueChange
 from processor.clients.genesys.guide import Guide
 from processor.clients.genesys.guide.jobs import jobs
 from processor.pace import Policy
+from tests.unit.farside import Answer
 from tests.unit.virtualtime import VirtualTime
 
 REQUESTS, A_MINUTE = 10_000, 300
 QUEUE = "/api/v2/routing/queues/q"
 RULES = [{"type": "default", "routingStrategy": {"type": "random", "skills": []}}]
-
-
-@dataclass
-class Answer:
-    body: bytes
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-    @property
-    def content(self) -> Self:
-        return self
-
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        yield self.body
 
 
 class Organisation:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,26 +14,8 @@ from processor.clients.api import Api, ApiPolicy
 from processor.clients.pace import Pace
 from processor.clients.replies import Reply, allowance
 from processor.errors import FarSideDown, RetryableError
-from tests.unit.farside import Clock, api_to, said, script
+from tests.unit.farside import Answer, Clock, api_to, said, script
 from tests.unit.virtualtime import BEGIN, VirtualTime
-
-
-class _Answer:
-    status = 200
-    headers: dict[str, str] = {}  # noqa: RUF012
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
-
-    @property
-    def content(self) -> _Answer:
-        return self
-
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        yield b"{}"
 
 
 class Wire:
@@ -44,9 +25,9 @@ class Wire:
         self.clock = clock
         self.left: list[float] = []
 
-    def request(self, *_: Any, **__: Any) -> _Answer:
+    def request(self, *_: Any, **__: Any) -> Answer:
         self.left.append(self.clock.elapsed)
-        return _Answer()
+        return Answer()
 
 
 async def test_ten_thousand_requests_keep_to_300_a_minute_and_adjustments_go_out_within_two_seconds() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from processor.errors import FatalError, PoisonError
 from processor.spool import Spool
-from tests.unit.spooldesk import Upstream, numbers, one, shown, spooling, until
+from tests.unit.spooldesk import PATIENT, Upstream, numbers, one, shown, spooling, until
 
 
 async def test_while_kafka_takes_it_nothing_is_kept(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ async def test_who_gave_up_while_it_was_being_kept_is_forwarded_all_the_same(tmp
 
 async def test_who_gives_up_on_the_way_to_kafka_is_neither_kept_nor_held_against_it(tmp_path: Path) -> None:
     upstream = Upstream()
-    async with spooling(tmp_path, upstream) as (spool, metrics):
+    async with spooling(tmp_path, upstream, patience=PATIENT) as (spool, metrics):
         upstream.turn("hangs")
         hasty = spool.append([one(0)])
         await until(lambda: upstream.under_way == 1)

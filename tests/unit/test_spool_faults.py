@@ -13,23 +13,7 @@ import pytest
 from processor import spool_forward
 from processor.errors import RetryableError
 from processor.eventlog import Message
-from tests.unit.spooldesk import QUICK, TOPIC, Upstream, numbers, one, shown, spooling, until
-
-PATIENT = replace(QUICK, direct=1_000.0)
-"""Nothing is over by itself here."""
-
-
-async def test_whoever_gives_up_takes_his_record_back_at_once(tmp_path: Path) -> None:
-    upstream = Upstream()
-    upstream.turn("hangs")
-    async with spooling(tmp_path, upstream, patience=PATIENT) as (spool, _):
-        hasty = spool.append([one(0)])
-        await until(lambda: upstream.under_way == 1)
-        hasty.cancel()
-        await until(lambda: upstream.under_way == 0)
-        upstream.turn("takes")
-        await spool.append([one(1)])
-    assert numbers(upstream) == [1]
+from tests.unit.spooldesk import PATIENT, TOPIC, Upstream, numbers, one, shown, spooling, until
 
 
 async def test_when_kafka_is_away_nobody_waits_for_it_until_his_own_time_is_up(tmp_path: Path) -> None:
