@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,10 +14,10 @@ from confluent_kafka import Producer
 from processor.app.roles import Role
 from sandbox.run import Sandbox
 from tests.contract.caldavserver import PASSWORD, USER, radicale
+from tests.e2e.calendars import shown_as_published
 from tests.e2e.centre import centre, listed_as_adjusted, on_until, target
-from tests.e2e.payloads import GUIDE_SCHEDULE, eventbridge, presence
+from tests.e2e.payloads import eventbridge, presence
 from tests.e2e.programs import Product, eventually, running
-from tests.e2e.test_calendars import last_words, read_back, said
 from tests.e2e.test_requests import LATER, schedule
 from tests.kafkabroker import Brokers
 
@@ -48,22 +47,7 @@ async def test_kafka_what_comes_in_at_one_process_is_in_the_calendars_of_another
             product,
             others,
         ):
-            await product.post(GUIDE_SCHEDULE)
-
-            async def filled() -> bool:
-                shifts, groups = await last_words(product, "shifts"), await last_words(product, "schedules")
-                return len(shifts) == len(sandbox.world.agents) and len(groups) == len(sandbox.world.groups) + 1
-
-            await eventually(filled)
-
-            async def shown() -> bool:
-                await product.at_rest(*others)
-                for name, (window, rows) in list((await said(product)).items())[::5]:
-                    if await asyncio.to_thread(read_back, server.home, name, *window) != rows:
-                        return False
-                return True
-
-            await eventually(shown)
+            await shown_as_published(server.home, sandbox, product, *others)
             listed = await product.command("calendars")
             address = listed.out.splitlines()[0].split("  ")[1]
             feed = f"{product.ready['receiver']}/calendars/{address.partition('/calendars/')[2]}"
