@@ -7,11 +7,13 @@ import asyncio
 import pytest
 
 from processor import tenure
+from processor.clients.api import ApiPolicy
+from processor.clients.pace import MINUTE
 from processor.errors import FarSideDown, RetryableError
 from processor.eventlog import kafka_tenure
 from processor.eventlog.kafka_tenure import Tenure
 from tests.unit.engine import Fact, fact, put, running, until
-from tests.unit.farside import api_to, said, script
+from tests.unit.farside import Clock, api_to, said, script
 from tests.unit.memorylog import MemoryLog
 from tests.unit.outside import Outside, committed
 
@@ -116,6 +118,27 @@ async def _ask_while_it_holds() -> None:
         ours = True
         await api.request("PUT", "/x")
         assert len(far.asked) == 1
+
+
+async def test_whether_it_is_still_ours_is_asked_after_the_wait_for_a_turn() -> None:
+    await asyncio.create_task(_lose_it_while_waiting())
+
+
+async def _lose_it_while_waiting() -> None:
+    class Losing(Clock):
+        async def sleep(self, seconds: float) -> None:
+            nonlocal ours
+            ours = False
+            await super().sleep(seconds)
+
+    ours = True
+    tenure.act_while(lambda: ours)
+    clock = Losing()
+    async with api_to(script(said(200, {})), policy=ApiPolicy(attempts=1, per_minute=1), clock=clock) as (api, far):
+        await api.request("PUT", "/x")
+        with pytest.raises(FarSideDown, match="another process"):
+            await api.request("PUT", "/x")
+        assert (clock.slept, len(far.asked)) == ([MINUTE], 1)
 
 
 async def test_what_may_be_anothers_waits_and_goes_on_when_it_is_known_to_be_ours() -> None:
