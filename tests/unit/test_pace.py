@@ -137,6 +137,16 @@ async def test_urgent_is_held_back_by_a_429_as_well() -> None:
             await api.urgent().request("GET", "/x")
 
 
+async def test_a_429_that_does_not_say_how_long_holds_up_nobody_else() -> None:
+    clock = Clock()
+    async with api_to(script(said(429), said(200, {})), clock=clock) as (api, far):
+        with pytest.raises(RetryableError):
+            await api.request("GET", "/x")
+        assert (await api.request("GET", "/y")).status == 200
+    assert [one.path for one in far.asked] == ["/base/x", "/base/y"]
+    assert (clock.elapsed, clock.slept) == (0, [])
+
+
 async def test_urgent_does_not_wait_for_room_that_slow_requests_fill() -> None:
     gate = asyncio.Event()
 
