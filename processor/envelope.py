@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, Self
 
 from processor.eventlog import Message, Record
-from processor.shapes import as_written, instant
+from processor.instants import as_written, instant
 
 RAW = "genesys.raw"
 TRACE = re.compile(r"(?!ff)([0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?")

@@ -8,18 +8,17 @@ compare as the instants do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
-from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import orjson
 from pydantic import Field
 
-from processor.envelope import RAW, Delivery, Envelope, Raw, digest, headers_of
+from processor.envelope import RAW, Delivery, Envelope, Raw, digest
 from processor.eventlog import Message, Record
-from processor.shapes import Instant, Shape, as_written, defaults, instant, whole_milliseconds, written, written_names
+from processor.instants import as_written, instant, whole_milliseconds
+from processor.shapes import Instant, Shape, defaults, written, written_names
+from processor.written import Fence, Gone, Publishable, Written, message_of
 
 __all__ = [
     "META",
@@ -39,29 +38,6 @@ __all__ = [
     "instant",
     "whole_milliseconds",
 ]
-
-
-class Publishable(Protocol):
-    """What a handler may return: it knows its topic, key, headers and bytes."""
-
-    def to_message(self) -> Message:
-        """The record to append."""
-        ...
-
-
-class Fence(NamedTuple):
-    """What a facet of a subject was last updated by: newer time wins, then higher version, then larger id.
-
-    The time is as it is written: text of one width.
-    """
-
-    time: str
-    version: int = 0
-    id: str = ""
-
-    def admits(self, other: Fence) -> bool:
-        """Whether `other` is newer than this."""
-        return other > self
 
 
 META = {
@@ -118,7 +94,24 @@ class Event(Shape):
     def to_message(self) -> Message:
         """The record to append."""
         received_at = instant(self.received_at) if self.received_at else ""
-        return _message(type(self), self, self.data(), instant(self.time), received_at)
+        return message_of(type(self), self, self.data(), instant(self.time), received_at)
+
+    def as_written(self) -> Written:
+        """The event, validated and complete, as it is written."""
+        return Written(
+            type(self),
+            self.id,
+            instant(self.time),
+            self.subject,
+            orjson.loads(self.data()),
+            self.source,
+            self.cause,
+            self.cause_digest,
+            self.time_source,
+            self.fences,
+            self.trace,
+            instant(self.received_at) if self.received_at else "",
+        )
 
     @classmethod
     def from_record(cls, record: Record) -> Self:
@@ -141,91 +134,6 @@ class Event(Shape):
             "received_at": headers.get("ce_receivedat"),
         }
         return cls.model_validate({**orjson.loads(record.message.value or b"{}"), **meta})
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A tombstone: this subject has no state in this topic any more, and compaction may remove its key."""
-
-    id: str
-    topic: str
-    subject: str
-    source: str
-    time: datetime
-    cause: str = ""
-
-    def to_message(self) -> Message:
-        """A record without a value."""
-        headers = headers_of(self, f"{self.topic}.deleted", self.subject, instant(self.time), None)
-        return Message(self.topic, self.subject, None, headers)
-
-
-class Written(NamedTuple):
-    """An event as it is written: `data` is the record's JSON under its own names, times are text.
-
-    Nobody changes `data` or what is in it, since records share their parts with the tables.
-    """
-
-    kind: type[Event]
-    id: str
-    time: str
-    subject: str
-    data: Mapping[str, Any]
-    source: str = "genesys/unknown"
-    cause: str = ""
-    cause_digest: str = ""
-    time_source: str = ""
-    fences: Mapping[str, Fence] = MappingProxyType({})
-    trace: str = ""
-    received_at: str = ""
-
-    @property
-    def type(self) -> str:
-        """Its kind's."""
-        return self.kind.type
-
-    @property
-    def topic(self) -> str:
-        """Its kind's."""
-        return self.kind.topic
-
-    def to_message(self) -> Message:
-        """The record to append: the same that the event would make."""
-        return _message(self.kind, self, orjson.dumps(self.data), self.time, self.received_at)
-
-    @classmethod
-    def of(cls, event: Event) -> Self:
-        """The event, validated and complete, as it is written."""
-        return cls(
-            type(event),
-            event.id,
-            instant(event.time),
-            event.subject,
-            orjson.loads(event.data()),
-            event.source,
-            event.cause,
-            event.cause_digest,
-            event.time_source,
-            event.fences,
-            event.trace,
-            instant(event.received_at) if event.received_at else "",
-        )
-
-
-def _message(kind: type[Event], event: Event | Written, value: bytes, time: str, received_at: str) -> Message:
-    headers = headers_of(event, kind.type, event.subject, time, value)
-    if event.cause_digest:
-        headers["ce_causedigest"] = event.cause_digest
-    if event.time_source:
-        headers["ce_timesource"] = event.time_source
-    if event.fences:
-        told = {name: fence[:] for name, fence in event.fences.items()}  # orjson takes no named tuples
-        headers["ce_fences"] = orjson.dumps(told).decode()
-    if event.trace:
-        headers["traceparent"] = event.trace
-    if received_at:
-        headers["ce_receivedat"] = received_at
-    return Message(kind.topic, event.subject, value, headers)
 
 
 @cache

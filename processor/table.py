@@ -6,13 +6,13 @@ records that ask for them, so the owner of a partition holds all it needs.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from processor.breathing import each, with_breaks
 from processor.event import Event, Gone, Written
 from processor.eventlog import EventLog, Record
 from processor.eventlog.partitions import partition_of
@@ -24,16 +24,11 @@ log = logging.getLogger("processor.table")
 
 A_FEW = 16
 """Offsets that are read to look at one record."""
-BREATHER = 200
-"""Records after which other tasks of the process have their turn: posts are answered while tables load."""
-
-
 MOST_UNREAD = 10_000
 """Records of states that are held until it is known whether a newer one replaces them."""
 
 
-@dataclass(frozen=True, slots=True)
-class States(Generic[E, V]):
+class States(NamedTuple, Generic[E, V]):
     """How records that are the whole state of their key are loaded: all pass by, only the newest is read.
 
     `pass_by` and `keep` together do what the table's fold does. A key whose newest record cannot be read is folded
@@ -104,7 +99,7 @@ class Table(Generic[E, V]):
         start, end = await event_log.bounds(self.topic, partition)
         start = max(start, self._position[partition])
         newest = Newest()
-        async for record in _with_breaks(event_log.read(self.topic, partition, start, end)):
+        async for record in with_breaks(event_log.read(self.topic, partition, start, end)):
             self._pass_by(record, newest, states)
             if len(newest.unread) >= MOST_UNREAD:
                 await self._keep(newest, states)
@@ -112,7 +107,7 @@ class Table(Generic[E, V]):
         for subject in newest.missed:
             self._put(subject, None)
         if newest.missed:
-            async for record in _with_breaks(event_log.read(self.topic, partition, start, end)):
+            async for record in with_breaks(event_log.read(self.topic, partition, start, end)):
                 message = record.message
                 if (message.key if message.value is None else message.headers.get("ce_subject")) in newest.missed:
                     self._take(record)
@@ -131,7 +126,7 @@ class Table(Generic[E, V]):
 
     async def _keep(self, newest: Newest, states: States[E, V]) -> None:
         """Read the newest of each key, and note the keys whose newest cannot be read."""
-        async for record in _with_breaks(_each(newest.unread.values())):
+        async for record in with_breaks(each(newest.unread.values())):
             event = self._event(self._types[record.message.headers["ce_type"]], record)
             if event is None:
                 newest.missed.add(record.message.headers["ce_subject"])
@@ -174,7 +169,7 @@ class Table(Generic[E, V]):
         position = max(start, self._position[partition])
         if position >= end:
             return False
-        async for record in _with_breaks(event_log.read(self.topic, partition, position, end)):
+        async for record in with_breaks(event_log.read(self.topic, partition, position, end)):
             self._take(record)
             self._position[partition] = record.offset + 1
         self._position[partition] = end
@@ -246,20 +241,6 @@ class Table(Generic[E, V]):
         for number, rows in list(self._rows.items()):
             if partition is None or number == partition:
                 yield from list(rows.items())
-
-
-async def _each(records: Iterable[Record]) -> AsyncIterator[Record]:
-    for record in records:
-        yield record
-
-
-async def _with_breaks(records: AsyncIterator[Record]) -> AsyncIterator[Record]:
-    count = 0
-    async for record in records:
-        yield record
-        count += 1
-        if count % BREATHER == 0:
-            await asyncio.sleep(0)
 
 
 def last(_: E | None, event: E) -> E | None:

@@ -43,7 +43,7 @@ class Form(NamedTuple):
 
 def read(kind: type[Event], record: Record) -> Written:
     """The event of a record, complete and as it is written. Raises what `Event.from_record` raises."""
-    return verbatim(kind, record) or Written.of(kind.from_record(record))
+    return verbatim(kind, record) or kind.from_record(record).as_written()
 
 
 def verbatim(kind: type[Event], record: Record) -> Written | None:

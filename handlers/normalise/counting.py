@@ -9,8 +9,9 @@ from datetime import datetime
 from handlers.events import Fate, Lookup, PresenceUpdated, ScheduleUpdated
 from handlers.normalise.agents import ZONE
 from handlers.normalise.effective import NOT_FOUND
-from processor.event import Event, Publishable, Written
+from processor.event import Publishable, Written
 from processor.telemetry import Metrics
+from processor.written import Kind
 
 TIMED = 5
 """Events of a batch whose latency is measured, evenly chosen: under load the others say the same."""
@@ -18,7 +19,7 @@ TIMED = 5
 
 def count(metrics: Metrics, published: Sequence[Publishable], now: datetime) -> None:
     """Add up one batch. Latency is from the delivery's receipt to its clean record's commit."""
-    kinds: dict[type[Event], list[Written]] = defaultdict(list)
+    kinds: dict[Kind, list[Written]] = defaultdict(list)
     for event in published:
         if isinstance(event, Written):
             kinds[event.kind].append(event)

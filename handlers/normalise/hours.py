@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 from handlers.events import Horizon, Interval
-from processor.shapes import made, whole_milliseconds
+from processor.instants import whole_milliseconds
+from processor.shapes import made
 from processor.timezones import Zone, to_utc
 
 

@@ -11,7 +11,8 @@ from handlers.normalise.reading import Candidate, Context, Data, Look, Reading, 
 from handlers.normalise.words import identifier, mapping, number, objects, reference, required_moment
 from processor.errors import PoisonError
 from processor.event import Fence, Raw, Written, blank
-from processor.shapes import document, instant
+from processor.instants import instant
+from processor.shapes import document
 from processor.timezones import UnknownZone, zone
 
 SHIFTS = "shifts"

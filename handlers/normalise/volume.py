@@ -12,7 +12,7 @@ from handlers.normalise.reading import Candidate, Context, Data, Reading
 from handlers.normalise.words import count, identifier, later, mapping, media, number, objects, required_moment, told
 from processor.errors import PoisonError
 from processor.event import Fence, Raw, Written, blank
-from processor.shapes import instant
+from processor.instants import instant
 
 HOUR = timedelta(hours=1)
 SETTLED = timedelta(minutes=5)

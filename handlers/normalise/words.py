@@ -11,7 +11,7 @@ from typing import Any
 from handlers.events import Presence, RoutingStatus
 from processor.errors import PoisonError
 from processor.event import Raw
-from processor.shapes import instant, is_written, whole_milliseconds
+from processor.instants import instant, is_written, whole_milliseconds
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)

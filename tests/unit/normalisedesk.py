@@ -12,7 +12,7 @@ from handlers.events import Fate, Lookup
 from handlers.normalise.envelopes import envelopes
 from handlers.normalise.normaliser import Normalise, Rows, tables
 from handlers.normalise.reading import Context
-from processor.event import Delivery, Envelope, Event, Raw, Written
+from processor.event import Delivery, Envelope, Event, Raw
 from processor.eventlog import Message, Record
 
 NOW = datetime(2026, 3, 9, 14, tzinfo=UTC)
@@ -84,7 +84,7 @@ class Desk:
         found: list[Event] = []
         for made in handler(raw):
             event = made.kind.from_record(self.log.add(made.to_message()))
-            assert Written.of(event) == made, "it says exactly what its class promises"
+            assert event.as_written() == made, "it says exactly what its class promises"
             assert event.to_message() == made.to_message(), "in the same bytes"
             if made.topic in self.tables:
                 self.tables[made.topic].apply(made)

@@ -121,7 +121,7 @@ def _bend(draw: st.DrawFn, data: dict[str, Any]) -> None:
 
 def through_its_class(kind: type[Event], record: Record) -> Written | None:
     try:
-        return Written.of(kind.from_record(record))
+        return kind.from_record(record).as_written()
     except (ValueError, KeyError, TypeError):
         return None
 

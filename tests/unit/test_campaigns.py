@@ -9,8 +9,7 @@ import pytest
 
 from handlers.events import CampaignUpdated, Fate, Lookup
 from processor.errors import PoisonError
-from processor.event import Written
-from processor.shapes import instant
+from processor.instants import instant
 from tests.unit.normalisedesk import NOW, Desk
 from tests.unit.test_campaign_recurrences import official, recurrence, times
 
@@ -169,7 +168,7 @@ async def test_an_answer_older_than_another_brings_nothing_back():
     (fate,) = await desk.answer("campaign", "campaign/c-1", older, desk.now - timedelta(minutes=5))
     assert fate.fate == "coalesced"
     row = desk.tables[CampaignUpdated.topic].get("campaign/c-1")
-    assert row.last == Written.of(before)
+    assert row.last == before.as_written()
 
 
 async def test_an_announcement_older_than_the_answer_changes_no_hours():

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from handlers.events import ScheduleUpdated
 from handlers.normalise.counting import TIMED, count
-from processor.event import Event, Written
+from processor.event import Event
 from processor.telemetry import Metrics
 from tests.unit.normalisedesk import NOW, Desk, event_bridge, presence
 
@@ -20,7 +20,7 @@ async def counted(*bodies: object) -> Metrics:
     found: list[Event] = []
     for body in bodies:
         found += await desk.post(body)
-    count(metrics, [Written.of(event) for event in found], NOW + timedelta(seconds=0.2))
+    count(metrics, [event.as_written() for event in found], NOW + timedelta(seconds=0.2))
     return metrics
 
 
@@ -75,7 +75,7 @@ async def test_a_schedule_that_a_group_names_and_lacks_is_no_holiday():
     desk, metrics = await Desk.open(), Metrics.build()
     group = {"id": "g", "timeZone": "Europe/London", "openSchedules": [{"id": "s"}]}
     (event,) = await desk.answer("schedule-group", "schedule-group/g", {"group": group, "schedules": []})
-    count(metrics, [Written.of(event)], NOW)
+    count(metrics, [event.as_written()], NOW)
     assert isinstance(event, ScheduleUpdated)
     assert [one.date for one in event.exceptions] == [None]
     assert value(metrics, "unknown_holidays_total") == 0

@@ -8,7 +8,6 @@ import pytest
 
 from handlers.events import Fate, ScheduleUpdated
 from processor.errors import PoisonError
-from processor.event import Written
 from tests.unit.normalisedesk import Desk
 from tests.unit.test_schedules import callback, on, schedule
 
@@ -150,7 +149,7 @@ async def test_an_answer_older_than_another_brings_nothing_back():
     older = {"group": group(openSchedules=["s-1", "s-2"]), "schedules": [schedule(), schedule(id="s-2")]}
     (fate,) = await answered(desk, older, desk.now - timedelta(minutes=5))
     assert fate.fate == "coalesced"
-    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == Written.of(before)
+    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == before.as_written()
 
 
 async def test_a_callback_older_than_the_answer_brings_nothing_back():
@@ -159,7 +158,7 @@ async def test_a_callback_older_than_the_answer_brings_nothing_back():
     (before,) = await answered(desk, listed, datetime(2026, 3, 9, 13, 15, tzinfo=UTC))
     (fate,) = await desk.post(callback(10, id="removed"))
     assert isinstance(fate, Fate)
-    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == Written.of(before)
+    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == before.as_written()
 
 
 async def test_what_reaches_over_the_horizons_edges_is_cut_outside_it_too():

@@ -9,7 +9,6 @@ import pytest
 
 from handlers.events import Fate, Lookup, ScheduleUpdated
 from processor.errors import PoisonError
-from processor.event import Written
 from tests.unit.normalisedesk import NOW, Desk
 
 DAY = timedelta(days=1)
@@ -140,7 +139,7 @@ async def test_what_is_unusable_is_named_and_the_last_good_hours_stay(changes, f
     with pytest.raises(PoisonError) as refused:
         await desk.post(callback(1, **changes))
     assert refused.value.field == field
-    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == Written.of(good)
+    assert desk.tables[ScheduleUpdated.topic].get("schedule-group/g-1").last == good.as_written()
 
 
 async def test_a_callback_that_only_names_the_schedule_is_a_look_here():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
 from handlers.events import Decision, Fate, Requested
-from processor.event import Event, Written
+from processor.event import Event
 from processor.eventlog import Record
 from processor.shapes import Shape
 from processor.verbatim import IS_DAY, IS_INSTANT, read, verbatim
@@ -116,7 +116,7 @@ class Several(Event):
 def test_a_kind_that_reads_or_writes_in_ways_of_its_own_is_left_to_its_class(event: Event) -> None:
     record = Record(event.topic, 0, 0, event.time, event.to_message())
     assert verbatim(type(event), record) is None
-    assert read(type(event), record) == Written.of(type(event).from_record(record))
+    assert read(type(event), record) == type(event).from_record(record).as_written()
 
 
 def test_a_fate_without_fences_has_none() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handlers.events import PresenceUpdated, QueueUpdated, VolumeUpdated
 from handlers.normalise.words import EPOCH, LATEST, moment, told
 from processor.event import Event, Fence, Raw, blank
-from processor.shapes import as_written, instant, whole_milliseconds
+from processor.instants import as_written, instant, whole_milliseconds
 from tests.unit.normalisedesk import Desk, presence
 
 MOMENTS = st.datetimes(
