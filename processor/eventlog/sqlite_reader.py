@@ -93,10 +93,13 @@ class Reader:
         return await self.begin(call)
 
     def begin(self, call: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """`submit` for those who will wait. Whoever no longer does cancels it."""
+        """`submit` for those who will wait. Whoever no longer does cancels it: unless it is begun, it is not done."""
         future: asyncio.Future[T] = self._loop.create_future()
 
-        def done(answer: T) -> None:
+        def wanted(connection: sqlite3.Connection) -> T | None:
+            return None if future.cancelled() else call(connection)
+
+        def done(answer: Any) -> None:
             if not future.done():
                 future.set_result(answer)
 
@@ -104,7 +107,7 @@ class Reader:
             if not future.done():
                 future.set_exception(error)
 
-        self.submit(call, done, failed)
+        self.submit(wanted, done, failed)
         return future
 
     def _run(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +20,7 @@ from processor.app.operations import Desk
 from processor.app.topics import TOPICS
 from processor.app.whereabouts import whereabouts
 from processor.errors import RetryableError
-from processor.eventlog import EventLog, Message, Place, Record
+from processor.eventlog import EventLog, Found, Message, Place, Record, sqlite
 from processor.eventlog import sqlite_finder as finder
 from processor.eventlog.partitions import partition_of
 from processor.eventlog.sqlite import SqliteLog
@@ -82,6 +84,23 @@ async def test_a_disk_that_does_not_answer_is_told_in_time(log: SqliteLog, monke
             await desk.event("e", SUBJECT)
     monkeypatch.undo()
     assert (await desk.event("e", SUBJECT))["fate"] == "pending"
+
+
+async def test_what_nobody_waits_for_any_more_is_not_searched(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose callers have gone would hold up the others, and the end of the log."""
+    searched: list[str] = []
+
+    def counted(connection: sqlite3.Connection, **words: Any) -> Found:
+        searched.append(words["event_id"])
+        return finder.look(connection, **words)
+
+    monkeypatch.setattr(sqlite, "look", counted)
+    async with Blocked(log._finder):
+        gone, wanted = (asyncio.ensure_future(log.find(name, [("genesys.raw", HERE)], 50)) for name in ("gone", "e"))
+        await asyncio.sleep(0)
+        gone.cancel()
+    assert (await wanted).records == []
+    assert searched == ["e"]
 
 
 async def test_when_the_time_is_over_it_says_how_far_it_looked(log: SqliteLog) -> None:
