@@ -1,0 +1,141 @@
+"""What a protocol is told by its bare socket, and what arrives at the other end of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from processor.web.wire import Wire
+
+MUCH = bytes(range(256)) * 2_000
+"""More than a socket takes at once."""
+
+
+class Told(asyncio.Protocol):
+    """Notes what it is told; that nothing more comes is no reason to end."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def data_received(self, data: bytes) -> None:
+        self.said.append(data.decode())
+
+    def pause_writing(self) -> None:
+        self.said.append("pause")
+
+    def resume_writing(self) -> None:
+        self.said.append("resume")
+
+    def eof_received(self) -> bool:
+        self.said.append("eof")
+        return True
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.said.append("lost")
+
+
+@contextmanager
+def wired() -> Iterator[tuple[Wire, socket.socket, list[str]]]:
+    """A wire, the other end of it, and what its protocol is told."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for one in (ours, theirs):
+            one.setblocking(False)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        told = Told()
+        wire = Wire(asyncio.get_running_loop(), ours, None, told)
+        try:
+            yield wire, theirs, told.said
+        finally:
+            wire.abort()
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def read_to_the_end(theirs: socket.socket) -> bytes:
+    found = b""
+    while piece := await asyncio.get_running_loop().sock_recv(theirs, 65_536):
+        found += piece
+    return found
+
+
+@pytest.mark.parametrize("pieces", [[MUCH], [MUCH, b"and more"]])
+async def test_what_was_written_before_the_close_arrives_whole_and_nothing_after_it(pieces: list[bytes]) -> None:
+    with wired() as (wire, theirs, said):
+        for piece in pieces:
+            wire.write(piece)
+        wire.close()
+        wire.write(b"too late")
+        assert said == ["pause"]
+        assert await read_to_the_end(theirs) == b"".join(pieces)
+        assert said == ["pause", "lost"]
+
+
+async def test_nothing_is_told_of_what_comes_after_the_close() -> None:
+    with wired() as (wire, theirs, said):
+        wire.write(MUCH)
+        wire.close()
+        await asyncio.get_running_loop().sock_sendall(theirs, b"too late")
+        await turns()
+        assert said == ["pause"]
+
+
+async def test_when_all_has_gone_out_the_protocol_may_write_again() -> None:
+    with wired() as (wire, theirs, said):
+        wire.write(MUCH)
+        found = b""
+        while len(found) < len(MUCH):
+            found += await asyncio.get_running_loop().sock_recv(theirs, 65_536)
+        await turns()
+        assert said == ["pause", "resume"]
+        wire.write(b"more")
+        wire.close()
+        assert found + await read_to_the_end(theirs) == MUCH + b"more"
+        assert said == ["pause", "resume", "lost"]
+
+
+async def test_an_end_is_told_once_and_what_is_written_after_it_still_arrives() -> None:
+    with wired() as (wire, theirs, said):
+        theirs.shutdown(socket.SHUT_WR)
+        await turns()
+        assert said == ["eof"]
+        wire.write(b"an answer")
+        assert await asyncio.get_running_loop().sock_recv(theirs, 65_536) == b"an answer"
+        wire.abort()
+        assert said == ["eof", "lost"]
+
+
+async def test_what_comes_while_nothing_is_read_is_told_afterwards() -> None:
+    with wired() as (wire, theirs, said):
+        for told in (["one"], ["one", "two"]):
+            for _ in range(2):
+                wire.pause_reading()
+            await asyncio.get_running_loop().sock_sendall(theirs, told[-1].encode())
+            await turns()
+            assert said == told[:-1]
+            for _ in range(2):
+                wire.resume_reading()
+            await turns()
+            assert said == told
+
+
+async def test_what_was_left_to_another_is_his() -> None:
+    with wired() as (wire, theirs, said):
+        left = wire.leave()
+        wire.write(b"not ours any more")
+        wire.resume_reading()
+        wire.close()
+        wire.abort()
+        await asyncio.get_running_loop().sock_sendall(theirs, b"his")
+        await turns()
+        assert said == []
+        assert await asyncio.get_running_loop().sock_recv(left, 65_536) == b"his"
+        with pytest.raises(BlockingIOError):
+            theirs.recv(1)
