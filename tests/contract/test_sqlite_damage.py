@@ -78,12 +78,17 @@ async def test_damage_where_the_log_keeps_its_ends_stops_it_at_the_start(filled,
             pass
 
 
-async def test_damage_among_the_records_is_met_by_who_reads_them_and_from_then_on_the_log_is_not_ready(filled):
+async def search(log) -> None:
+    await log.find("e", [("states", partition) for partition in range(log.partitions)], len(LETTERS))
+
+
+@pytest.mark.parametrize("meet", [read_all, search])
+async def test_damage_among_the_records_is_met_by_who_reads_them_and_from_then_on_the_log_is_not_ready(filled, meet):
     flip(filled, leaf(filled), 0, 12)
     async with open_log(filled) as log:
         await log.check()
         with pytest.raises(RetryableError, match="damaged"):
-            await read_all(log)
+            await meet(log)
         with pytest.raises(RetryableError, match="damaged: stop, keep a copy, and put a backup"):
             await log.check()
 
