@@ -49,6 +49,7 @@ async def test_a_file_removed_beside_it_is_noticed_and_nothing_is_lost(file, wha
     async with open_log(file) as log:
         await log.append([state("a", "before")])
         assert await rows(log, "states") == [BEFORE]
+        await log.find("e", [("states", 0)], 1)  # every thread has the file open
         beside(file, what).unlink()
         with pytest.raises(RetryableError, match=f"{what} was removed"):
             await log.append([state("a", "refused")])
