@@ -1,4 +1,4 @@
-"""What goes to the disk together."""
+"""What goes to the disk together, and what comes to a subscription without being read back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from datetime import datetime
 
 import pytest
 
+from processor.eventlog import Message, Record
 from processor.eventlog import sqlite_commits as commits
+from processor.eventlog import sqlite_subscription as subscriptions
 from processor.eventlog.sqlite_writer import Work, Writer
-from tests.contract.filelog import START, open_log, state
+from tests.contract.filelog import START, no_offsets, nothing, open_log, state
 
 
 @pytest.fixture
@@ -150,3 +152,23 @@ async def test_very_many_go_while_it_is_at_work_and_it_is_at_work_until_those_ar
         disk.allow(2)
         await asyncio.gather(*many, final)
         assert handed_over == [1, 3, 1]
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_what_this_process_appends_is_not_read_back_as_long_as_it_is_polled(file, monkeypatch, kept):
+    """Several times as much as is held for a partition goes through, some of which waits all the time."""
+    read = []
+
+    def counted(connection, **words) -> list[Record]:
+        read.append(words["start"])
+        return subscriptions.page(connection, **words)
+
+    things = [Message("things", "a", bytes(subscriptions.PAGE_BYTES // 3)) for _ in range(10)]
+    async with open_log(file) as log, log.subscribe("things", "readers", nothing, no_offsets) as subscription:
+        with monkeypatch.context() as patch:
+            patch.setattr(subscriptions, "page", counted)
+            await log.append(things[:kept])
+            for number, thing in enumerate(things[kept:]):
+                await log.append([thing])
+                assert [record.offset for record in await subscription.poll(1, 5)] == [number]
+    assert read == []
