@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,6 +81,23 @@ class Span:
     stop: int
     end: int
     found: list[Record] = field(default_factory=list)
+
+    @classmethod
+    def newest(cls, most: int, place: Place, bounds: tuple[int, int]) -> Span:
+        """The last `most` offsets of what is there."""
+        start, end = bounds
+        return cls(place, start, max(start, end - most), end)
+
+
+def in_turn(spans: Sequence[Span], seconds: float) -> Iterator[Span]:
+    """One of which something is left, then the next one, again and again, until all are done or the time is over."""
+    deadline = time.monotonic() + seconds
+    left = deque(span for span in spans if span.end > span.stop)
+    while left and time.monotonic() < deadline:
+        span = left.popleft()
+        yield span
+        if span.end > span.stop:
+            left.append(span)
 
 
 def is_of(record: Record, event_id: str) -> bool:
@@ -187,18 +204,12 @@ class EventLog(Protocol):
         A page of each place in turn, the newest first, for about `seconds`. What is older than `since`
         need not be looked at.
         """
-        deadline = time.monotonic() + seconds
-        ends = [await self.bounds(*place) for place in places]
-        spans = [Span(one, start, max(start, end - most), end) for one, (start, end) in zip(places, ends, strict=True)]
-        left = deque(span for span in spans if span.end > span.stop)
-        while left and time.monotonic() < deadline:
-            span = left.popleft()
+        spans = [Span.newest(most, place, await self.bounds(*place)) for place in places]
+        for span in in_turn(spans, seconds):
             page = max(span.stop, span.end - FIND_PAGE)
             records = [record async for record in self.read(*span.place, page, span.end)]
             span.found[:0] = [record for record in records if is_of(record, event_id)]
             span.end = span.stop if since and records and records[0].timestamp < since else page
-            if span.end > span.stop:
-                left.append(span)
         return Found.within(spans)
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:

@@ -156,8 +156,7 @@ class SqliteLog(EventLog):
     ) -> Found:
         """By a thread that does nothing else: whatever is read meanwhile, nobody waits for it."""
         slots = {(topic, partition): self._commits.slot(topic, partition) for topic, partition in places}
-        ends = {place: self._commits.ends(slot) for place, slot in slots.items()}
-        spans = [Span(place, start, max(start, end - most), end) for place, (start, end) in ends.items()]
+        spans = [Span.newest(most, place, self._commits.ends(slot)) for place, slot in slots.items()]
         return await self._finder.ask(partial(look, event_id=event_id, spans=spans, slots=slots, seconds=seconds))
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 import orjson
 
-from processor.eventlog import Found, Message, Place, Record, Span, is_of, moment
+from processor.eventlog import Found, Message, Place, Record, Span, in_turn, is_of, moment
 from processor.eventlog.sqlite_schema import OFFSET_MASK, first_id
 
 SLICE = 5_000
@@ -25,17 +23,12 @@ def look(
     connection: sqlite3.Connection, *, event_id: str, spans: Sequence[Span], slots: Mapping[Place, int], seconds: float
 ) -> Found:
     """The newest slice of each place in turn, until all are done or the time is over."""
-    deadline = time.monotonic() + seconds
     words = _words(event_id)
-    left = deque(span for span in spans if span.end > span.stop)
-    while left and time.monotonic() < deadline:
-        span = left.popleft()
+    for span in in_turn(spans, seconds):
         begin, base = max(span.stop, span.end - SLICE), first_id(slots[span.place])
         rows = connection.execute(FIND, (base + begin, base + span.end, *words)).fetchall()
         span.found[:0] = [record for record in _records(rows, span.place) if is_of(record, event_id)]
         span.end = begin
-        if begin > span.stop:
-            left.append(span)
     return Found.within(spans)
 
 

@@ -117,7 +117,7 @@ async def test_the_newest_of_every_place_are_looked_at_before_older_ones(
     """Of a log in which nothing is found in time, at least what has just come."""
     monkeypatch.setattr(finder, "SLICE", 2)
     looks = iter([0.0] + [1.0] * 3 + [9.0])
-    monkeypatch.setattr(finder, "time", SimpleNamespace(monotonic=lambda: next(looks)))
+    monkeypatch.setattr("processor.eventlog.time", SimpleNamespace(monotonic=lambda: next(looks)))
     for topic in ("raw", "presence", "fates"):
         await log.append([message(topic, f"e-{n}") for n in range(5)])
     places: list[Place] = [(f"genesys.{topic}", HERE) for topic in ("raw", "presence", "fates")]
