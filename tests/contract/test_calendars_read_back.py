@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import caldav
 import orjson
 import pytest
-import recurring_ical_events
 
 from handlers.events import Activity, Shift, ShiftsUpdated
 from handlers.normalise.reading import Context, Reader
@@ -21,6 +19,7 @@ from processor.clients.authorise import Basic
 from processor.clients.calendars import Calendars
 from processor.event import Event, Raw, instant
 from tests.contract.caldavserver import PASSWORD, USER, Server, radicale
+from tests.contract.calendarclient import read_back, spans
 
 NIGHTS = {
     "America/New_York": ("2026-03-08", "2026-11-01"),
@@ -64,16 +63,6 @@ def sync(server: Server, event: Any) -> Sequence[Any]:
     return asyncio.run(run())
 
 
-def read_back(server: Server, collection: str, start: datetime, end: datetime) -> Spans:
-    with caldav.DAVClient(url=server.home + "/", username=USER, password=PASSWORD) as client:
-        calendar = client.calendar(url=f"{server.home}/{collection}/")
-        found: Spans = []
-        for resource in calendar.events():
-            occurrences = recurring_ical_events.of(resource.icalendar_instance).between(start, end)
-            found += [(one.start.astimezone(UTC), one.end.astimezone(UTC)) for one in occurrences]
-    return sorted(found)
-
-
 def published(event: Any) -> Spans:
     return [(one.start, one.end) for one in event.intervals]
 
@@ -101,7 +90,7 @@ def test_the_guides_opening_hours(server, zone, night):
     assert sync(server, event) == [], "unchanged meaning writes nothing"
     assert published(event)
     collection = event.subject.replace("/", "-")
-    assert read_back(server, collection, event.horizon.start, event.horizon.end) == published(event)
+    assert spans(read_back(server.home, collection, event.horizon.start, event.horizon.end)) == published(event)
 
 
 @pytest.mark.parametrize(("zone", "night"), CASES)
@@ -138,7 +127,7 @@ def test_official_opening_hours_less_closed_less_holidays(server, zone, night):
     sync(server, event)
     assert len(published(event)) > 15
     collection = event.subject.replace("/", "-")
-    assert read_back(server, collection, event.horizon.start, event.horizon.end) == published(event)
+    assert spans(read_back(server.home, collection, event.horizon.start, event.horizon.end)) == published(event)
     deleted: Event = event.model_copy(update={"deleted": True})
     (outcome,) = sync(server, deleted)
     assert outcome.after["removed"]
@@ -171,11 +160,13 @@ def test_shifts_through_the_night(server, zone, night):
     )
     (outcome,) = sync(server, event)
     assert outcome.after["created"] == 24
-    assert read_back(server, f"agent-{user}", event.from_, event.to) == [(one.start, one.end) for one in shifts]
+    assert spans(read_back(server.home, f"agent-{user}", event.from_, event.to)) == [
+        (one.start, one.end) for one in shifts
+    ]
     moved = shifts[3].model_copy(update={"start": shifts[3].start + timedelta(minutes=15)})
     changed = event.model_copy(update={"shifts": (*shifts[:3], moved, *shifts[5:])})
     (outcome,) = sync(server, changed)
     counts = {name: outcome.after[name] for name in ("created", "updated", "deleted", "unchanged", "restored")}
     assert counts == {"created": 0, "updated": 1, "deleted": 1, "unchanged": 22, "restored": 0}
     expected = [(one.start, one.end) for one in changed.shifts]
-    assert read_back(server, f"agent-{user}", event.from_, event.to) == expected
+    assert spans(read_back(server.home, f"agent-{user}", event.from_, event.to)) == expected

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import caldav
-import recurring_ical_events
 
-from tests.contract.caldavserver import PASSWORD, USER
+from tests.contract.calendarclient import read_back, spans
 from tests.e2e.payloads import GUIDE_SCHEDULE
 from tests.e2e.programs import eventually
-
-
-def spans(calendars, start, end):
-    found = [one for calendar in calendars for one in recurring_ical_events.of(calendar).between(start, end)]
-    return sorted((one.start.astimezone(UTC), one.end.astimezone(UTC)) for one in found)
 
 
 def published(rows):
@@ -27,14 +21,12 @@ def moment(text):
     return datetime.fromisoformat(text)
 
 
-def read_back(home, collection, start, end):
+def shown(home, collection, window):
     """None where there is no calendar yet."""
-    with caldav.DAVClient(url=home + "/", username=USER, password=PASSWORD) as client:
-        calendar = client.calendar(url=f"{home}/{collection}/")
-        try:
-            return spans([resource.icalendar_instance for resource in calendar.events()], start, end)
-        except caldav.lib.error.NotFoundError:
-            return None
+    try:
+        return spans(read_back(home, collection, *window))
+    except caldav.lib.error.NotFoundError:
+        return None
 
 
 async def last_words(product, topic):
@@ -75,7 +67,7 @@ async def shown_as_published(home, sandbox, product, *others):
         await product.at_rest(*others)
         collections.update(await said(product))
         for name, (window, rows) in list(collections.items())[::5]:
-            if await asyncio.to_thread(read_back, home, name, *window) != rows:
+            if await asyncio.to_thread(shown, home, name, window) != rows:
                 return False
         return bool(collections["schedule-group-support-hours"][1])
 

@@ -6,7 +6,8 @@ import icalendar
 import pytest
 
 from tests.contract.caldavserver import PASSWORD, USER, radicale
-from tests.e2e.calendars import shown_as_published, spans
+from tests.contract.calendarclient import occurrences, spans
+from tests.e2e.calendars import shown_as_published
 from tests.e2e.centre import centre
 
 pytestmark = pytest.mark.timeout(300)
@@ -27,7 +28,8 @@ async def test_calendars_and_feeds_show_what_the_topics_say(tmp_path):
                 window, rows = collections[subject.replace("/", "-")]
                 async with product.session.get(feed) as answer:
                     assert (answer.status, answer.content_type) == (200, "text/calendar")
-                    assert spans([icalendar.Calendar.from_ical(await answer.read())], *window) == rows
+                    feed_calendar = icalendar.Calendar.from_ical(await answer.read())
+                    assert spans(occurrences([feed_calendar], *window)) == rows
                 wrong = feed.replace(".ics", "")[:-1] + ("0" if feed[-5] != "0" else "1") + ".ics"
                 async with product.session.get(wrong) as answer:
                     assert answer.status == 404
