@@ -12,7 +12,7 @@ from processor.eventlog import Message, Record
 from processor.eventlog import sqlite_commits as commits
 from processor.eventlog import sqlite_subscription as subscriptions
 from processor.eventlog.sqlite_writer import Work, Writer
-from tests.contract.filelog import START, no_offsets, nothing, open_log, state
+from tests.contract.filelog import START, no_offsets, nothing, open_log, rows, state
 
 
 @pytest.fixture
@@ -152,6 +152,17 @@ async def test_very_many_go_while_it_is_at_work_and_it_is_at_work_until_those_ar
         disk.allow(2)
         await asyncio.gather(*many, final)
         assert handed_over == [1, 3, 1]
+
+
+async def test_what_still_waits_when_the_log_is_closed_is_written(file, disk):
+    async with open_log(file, now=disk) as log:
+        written = [log.append([state("a", "1")])]
+        await disk.at_work()
+        written.append(log.append([state("a", "2")]))
+        disk.allow(2)
+    assert [one.done() for one in written] == [True, True]
+    async with open_log(file) as log:
+        assert await rows(log, "states") == [("a", b"1"), ("a", b"2")]
 
 
 @pytest.mark.parametrize("kept", [0, 1])
