@@ -47,7 +47,7 @@ async def open_log(
 ) -> AsyncIterator[EventLog]:
     """The log of the settings, its topics made where they are missing; closed on exit.
 
-    `member_id`: under which groups are joined, where the log has several members.
+    `member_id`: under which pure groups are joined, where the log has several members.
 
     Raises `FatalError` when a topic of Kafka would break a promise, naming its setting and the remedy.
     """

@@ -1,4 +1,4 @@
-"""Under which name a process is a member of its consumer groups: one that it finds again after a restart.
+"""Under which name a process is a member of its pure groups: one that it finds again after a restart.
 
 Kafka keeps a static member's partitions over its restart, and hands everything to both of two
 processes that share a name. So processes of one host number themselves, each number held by a lock
@@ -33,8 +33,8 @@ def member_id(settings: Settings, roles: Sequence[Role], folder: Path | None = N
     """`KAFKA_MEMBER_ID` as it is; else `<host>.<roles>.<n>`, n the first that no process of these roles has.
 
     Processes of the same roles do the same work, so it does not matter which of them gets which
-    number back. Where no lock can be kept the process's own number is the name: its partitions
-    then wait for the session's end after each restart.
+    number back. Where no lock can be kept the process's own number is the name: partitions of pure
+    groups then wait for the session's end after each restart.
     """
     if "kafka_member_id" in settings.model_fields_set:
         yield settings.kafka_member_id

@@ -116,7 +116,11 @@ class KafkaLog(EventLog):
     async def subscribe(
         self, topic: str, group: str, on_assign: OnAssign, on_revoke: OnRevoke, *, pure: bool = True
     ) -> AsyncIterator[KafkaSubscription]:
-        """Partitions come and go with the group's members; each is drained before it goes."""
+        """Partitions come and go with the group's members; each is drained before it goes.
+
+        Under our name where the group is pure: its former bearer is fenced. Nothing fences effects outside, so
+        there each process is a member of its own, whom Kafka waits for before others get what it holds.
+        """
         self._reader.check_topic(topic)
 
         def seats(consumer: AIOKafkaConsumer, tell: Callable[[BaseException | None], None]) -> Seats:
@@ -134,7 +138,7 @@ class KafkaLog(EventLog):
             self._committed[group, topic] = made
             return made
 
-        unrest = Unrest(group)
+        unrest = Unrest(group, named=pure)
 
         def rebalanced() -> None:
             unrest.rebalanced()
@@ -144,7 +148,7 @@ class KafkaLog(EventLog):
         subscription = KafkaSubscription(
             topic,
             group,
-            make=lambda: self._connection.consumer(group, self._fetched(topic)),
+            make=lambda: self._connection.consumer(group, self._fetched(topic), named=pure),
             seats=seats,
             producer=self._producer,
             encode=self._encode,

@@ -28,7 +28,7 @@ METADATA_MS = 15_000
 START_SECONDS = 10.0
 """Some starts never end by themselves (a refused token); none may take longer."""
 SESSION_MS = 30_000
-"""Longer than a restart: a static member that is back within it keeps its partitions."""
+"""Longer than a restart: a static member that is back within it keeps its partitions; others who died are awaited."""
 HEARTBEAT_MS = 1_000
 REBALANCE_MS = 60_000
 """For members that drain; longer than the engine's drain."""
@@ -56,7 +56,7 @@ class Connection:
 
     bootstrap: str
     member_id: str | None = None
-    """Static membership under this name; None: an ordinary member, whose leaving moves its partitions."""
+    """Static membership under this name, of consumers that are `named`; None: their leaving moves their partitions."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self) -> AIOKafkaClient:
@@ -87,13 +87,16 @@ class Connection:
             **self.options,
         )
 
-    def consumer(self, group: str, fetch_bytes: int = BATCH_BYTES) -> AIOKafkaConsumer:
-        """A member of the group that decides itself what is committed; it gets bytes and decodes nothing."""
+    def consumer(self, group: str, fetch_bytes: int = BATCH_BYTES, *, named: bool) -> AIOKafkaConsumer:
+        """A member of the group that decides itself what is committed; it gets bytes and decodes nothing.
+
+        `named`: under our name, whose next bearer gets what we hold at once, whether or not we still run.
+        """
         return AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             client_id="genesys-processor",
             group_id=group,
-            group_instance_id=self.member_id,
+            group_instance_id=self.member_id if named else None,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             isolation_level="read_committed",

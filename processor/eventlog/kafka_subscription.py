@@ -19,6 +19,7 @@ from processor.eventlog.kafka_discard import leave
 from processor.eventlog.kafka_listener import Listener
 from processor.eventlog.kafka_records import Rows, decode
 from processor.eventlog.kafka_seats import Seat, Seats
+from processor.eventlog.kafka_unrest import ONE_NAME
 from processor.eventlog.producer import Producer
 
 logger = logging.getLogger("processor.eventlog")
@@ -182,7 +183,7 @@ class KafkaSubscription:
 
     def _fenced(self, number: int) -> None:
         """Somebody took it, or the broker ended our transaction: only joining anew tells who is right."""
-        hint = "if this comes again and again, two processes have the same KAFKA_MEMBER_ID"
+        hint = f"if this comes again and again, {ONE_NAME}"
         logger.error("fenced", extra={"group": self._group, "partition": number, "hint": hint})
         self._broken.set()
 

@@ -178,7 +178,7 @@ class Settings(BaseModel):
     kafka_replication: int | None = Field(default=None, ge=1)
     """Replicas of topics that are made; 3 when not set, 1 on one broker."""
     kafka_member_id: str = Field(default_factory=socket.gethostname)
-    """Unique per process; keeps its partitions over a restart. Not set: the host's name, the roles and a number."""
+    """Unique per process; normalise keeps its partitions over a restart. Not set: host's name, roles and a number."""
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:

@@ -219,7 +219,7 @@ async def test_trap_10_a_commit_for_partitions_that_have_left_is_ignored(kafka: 
 
 async def test_trap_12_the_clients_settings_are_not_aiokafkas_defaults() -> None:
     connection = Connection("127.0.0.1:1", "member")
-    consumer, producer = connection.consumer("group"), connection.producer()
+    consumer, producer = connection.consumer("group", named=True), connection.producer()
     assert consumer._auto_offset_reset == "earliest"
     assert consumer._enable_auto_commit is False
     assert consumer._isolation_level == "read_committed"
@@ -243,7 +243,7 @@ async def test_trap_12_a_new_group_begins_at_the_beginning_and_commits_nothing_b
 
 async def test_each_consumer_remembers_its_own_partitions() -> None:
     """aiokafka's sticky assignor keeps them in its class, where those of another group would take their place."""
-    one, two = (Connection("127.0.0.1:1").consumer("group") for _ in range(2))
+    one, two = (Connection("127.0.0.1:1").consumer("group", named=True) for _ in range(2))
     (sticky,), (other,) = one._partition_assignment_strategy, two._partition_assignment_strategy
     sticky.member_assignment = ["mine"]
     assert other.member_assignment is None

@@ -59,24 +59,6 @@ async def test_trap_17_two_processes_of_one_member_name_double_nothing(
         assert values(await everything(both[0], f"{topic}.out")) == list(range(count))
 
 
-@pytest.mark.slow
-async def test_trap_17_two_processes_of_one_member_name_are_told_also_where_effects_go_outside(
-    kafka: Broker, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with logs(kafka, ["twin", "twin"]) as (topic, both):
-        group = kafka.fresh("group")
-        stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            for log in both:
-                tasks.create_task(work(log, topic, group, stop, pure=False))
-            count = 0
-            while not alarm(caplog):
-                await put(both[0], topic, 20, count)
-                count += 20
-                await asyncio.sleep(0.2)
-            stop.set()
-
-
 async def test_trap_13_consumption_goes_on_when_leader_coordinator_and_controller_were_killed(kafka3: Brokers) -> None:
     """Consumed, written and committed meanwhile, each once; the kill of one node may be that of all three."""
     async with logs(kafka3) as (topic, (log,)):

@@ -24,9 +24,13 @@ SUBJECTS = [f"s/{number}" for number in range(12)]
 
 
 class Telling(Inside):
-    """Says when partitions begin to leave."""
+    """Says when partitions begin to leave, and which it holds."""
 
     leaving: asyncio.Event
+    member: Any = None
+
+    def holds(self, partition: int) -> bool:
+        return self.member is not None and self.member.holds(partition)
 
     @asynccontextmanager
     async def subscribe(
@@ -37,19 +41,20 @@ class Telling(Inside):
             return await on_revoke(partitions)
 
         async with super().subscribe(topic, group, on_assign, told, pure=pure) as subscription:
+            self.member = subscription.subscription
             yield subscription
 
 
 @asynccontextmanager
-async def members(broker: Broker, count: int) -> AsyncIterator[list[Telling]]:
-    """One log, as if each had a process of its own."""
+async def members(broker: Broker, count: int, name: str | None = None) -> AsyncIterator[list[Telling]]:
+    """One log, as if each had a process of its own; all under one name."""
     names = Names()
     topics = [replace(topic, name=names.outside(topic.name)) for topic in TOPICS]
     await create_topics(broker.bootstrap, topics, PARTITIONS, broker.brokers)
     async with asyncio.timeout(150), AsyncExitStack() as stack:
         found = []
         for _ in range(count):
-            log = await stack.enter_async_context(opened(broker.bootstrap, topics, PARTITIONS, names))
+            log = await stack.enter_async_context(opened(broker.bootstrap, topics, PARTITIONS, names, name))
             telling = Telling(log.log, names)
             telling.leaving = asyncio.Event()
             found.append(telling)

@@ -68,8 +68,8 @@ def hanging_first(monkeypatch: pytest.MonkeyPatch) -> list[AIOKafkaConsumer]:
     make: Callable[..., AIOKafkaConsumer] = Connection.consumer
     made: list[AIOKafkaConsumer] = []
 
-    def consumer(*arguments: Any) -> AIOKafkaConsumer:
-        one = make(*arguments)
+    def consumer(*arguments: Any, **options: Any) -> AIOKafkaConsumer:
+        one = make(*arguments, **options)
         if not made:
             one.start = asyncio.Event().wait
         made.append(one)

@@ -1,29 +1,56 @@
-"""What a member of a group with effects may still do outside when Kafka has not heard of it, on a real broker."""
+"""What a member of a group with effects may still do outside when others come for its partitions, on a real broker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import pytest
+from aiokafka.errors import RequestTimedOutError
 
+from processor import tenure
 from processor.errors import RetryableError
 from processor.eventlog import Message, kafka_connection, kafka_seats
 from tests.contract.filelog import no_offsets, nothing
 from tests.integration.test_kafka_consumer import PARTITIONS, everything, logs, put, take
+from tests.integration.test_kafka_slow_call import PATIENT, SUBJECTS, Telling, members
 from tests.kafkabroker import Broker
+from tests.unit.engine import fact, running
+from tests.unit.engine import put as put_facts
+from tests.unit.outside import Outside
 
 SESSION_MS = 6_000
 """The shortest that a broker takes."""
 
 
-@pytest.mark.slow
-async def test_trap_8_who_was_cut_off_acts_no_more_before_others_have_its_partitions(
-    kafka: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def short_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_connection, "SESSION_MS", SESSION_MS)
     monkeypatch.setattr(kafka_seats, "SESSION_MS", SESSION_MS)
+
+
+@contextmanager
+def cut_off(member: Any) -> Iterator[None]:
+    """Its way to Kafka: no answer, and no error before it is mended."""
+    client, mended = member._consumer._client, asyncio.Event()
+
+    async def unheard(*_: Any, **__: Any) -> Any:
+        await mended.wait()
+        raise RequestTimedOutError
+
+    client.send, answered = unheard, client.send
+    try:
+        yield
+    finally:
+        client.send = answered
+        mended.set()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_session")
+async def test_trap_8_who_was_cut_off_acts_no_more_before_others_have_its_partitions(kafka: Broker) -> None:
     still_acting: list[bool] = []
 
     async with logs(kafka, [None, None]) as (topic, (one, two)):
@@ -39,19 +66,86 @@ async def test_trap_8_who_was_cut_off_acts_no_more_before_others_have_its_partit
             async def taken_over(_: Sequence[int]) -> None:
                 still_acting.extend(first.holds(number) for number in range(PARTITIONS))
 
-            client = first._consumer._client
-            answered, client.send = client.send, unheard
-            async with two.subscribe(topic, group, taken_over, no_offsets, pure=False) as second:
-                while not any(second.holds(number) for number in range(PARTITIONS)):
-                    await first.reached({})
-                    await asyncio.sleep(0.05)
-                assert still_acting == [False] * PARTITIONS
-                with pytest.raises(RetryableError, match="may have lost"):
-                    await first.append(0, [Message(f"{topic}.out", "k", b"of the past")])
-                client.send = answered
+            with cut_off(first):
+                async with two.subscribe(topic, group, taken_over, no_offsets, pure=False) as second:
+                    while not any(second.holds(number) for number in range(PARTITIONS)):
+                        await first.reached({})
+                        await asyncio.sleep(0.05)
+                    assert still_acting == [False] * PARTITIONS
+                    with pytest.raises(RetryableError, match="may have lost"):
+                        await first.append(0, [Message(f"{topic}.out", "k", b"of the past")])
         assert await everything(two, f"{topic}.out") == []
 
 
-async def unheard(*_: Any, **__: Any) -> Any:
-    """As if the way to Kafka were cut: no answer, and no error."""
-    return await asyncio.get_running_loop().create_future()
+class Gate(asyncio.Event):
+    """A slow far side; when it is open, who waited asks, as clients do before each request."""
+
+    asked = 0
+
+    async def wait(self) -> Literal[True]:
+        await super().wait()
+        self.asked += 1
+        tenure.check()
+        return True
+
+
+def slow() -> tuple[Outside, Gate]:
+    outside, gate = Outside(), Gate()
+    outside.held = dict.fromkeys(SUBJECTS, gate)
+    return outside, gate
+
+
+async def apart(one: Telling, two: Telling, condition: Callable[[], bool]) -> None:
+    """Until it holds no partition is both's."""
+    while not condition():
+        assert not [number for number in range(PARTITIONS) if one.holds(number) and two.holds(number)]
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_session")
+async def test_trap_8_who_was_cut_off_does_nothing_outside_that_another_of_its_name_has_done(kafka: Broker) -> None:
+    async with members(kafka, 2, "twin") as (one, two):
+        first, end = slow()
+        second = Outside()
+        await put_facts(one, [fact(subject, 1) for subject in SUBJECTS])
+        async with running(first.group(), one, PATIENT):
+            await apart(one, two, lambda: first.busy == len(SUBJECTS))
+            with cut_off(one.member):
+                await put_facts(two, [fact(subject, 2) for subject in SUBJECTS])
+                async with running(second.group(), two, PATIENT):
+                    await apart(one, two, lambda: second.total() == 2 * len(SUBJECTS))
+                    end.set()
+                    await apart(one, two, lambda: end.asked >= len(SUBJECTS))
+            await apart(one, two, one.leaving.is_set)
+        assert first.total() == 0
+        assert all(second.got[subject] == [1, 2] for subject in SUBJECTS)
+
+
+async def test_trap_8_two_of_one_name_share_the_partitions_and_do_nothing_twice(kafka: Broker) -> None:
+    async with members(kafka, 2, "twin") as (one, two):
+        first, end = slow()
+        second = Outside()
+        await put_facts(one, [fact(subject, 1) for subject in SUBJECTS])
+        async with running(first.group(), one, PATIENT):
+            await apart(one, two, lambda: first.busy == len(SUBJECTS))
+            async with running(second.group(), two, PATIENT):
+                await apart(one, two, one.leaving.is_set)
+                end.set()
+                await put_facts(one, [fact(subject, 2) for subject in SUBJECTS])
+                await apart(one, two, lambda: first.total() + second.total() == 2 * len(SUBJECTS))
+        assert all(first.got[subject] + second.got[subject] == [1, 2] for subject in SUBJECTS)
+
+
+async def test_who_stops_leaves_at_once_where_effects_go_outside(
+    kafka: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_connection, "SESSION_MS", 1_000_000)
+    monkeypatch.setattr(kafka_connection, "REBALANCE_MS", 1_000_000)
+    async with logs(kafka, ["one", "two"]) as (topic, (one, two)):
+        group = kafka.fresh("group")
+        await put(one, topic, 20)
+        async with one.subscribe(topic, group, nothing, no_offsets, pure=False) as first:
+            await take(first, 20)
+        async with two.subscribe(topic, group, nothing, no_offsets, pure=False) as second, asyncio.timeout(60):
+            await take(second, 20)

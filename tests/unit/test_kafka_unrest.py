@@ -27,6 +27,14 @@ def test_a_group_without_rest_is_told_and_told_again(caplog: pytest.LogCaptureFi
     assert alarms(caplog) == 2
 
 
+def test_where_members_have_no_names_two_of_one_name_are_not_blamed(caplog: pytest.LogCaptureFixture) -> None:
+    unrest = Unrest("sync", lambda: 0.0, named=False)
+    for _ in range(TOO_OFTEN):
+        unrest.rebalanced()
+    (record,) = caplog.records
+    assert ("KAFKA_MEMBER_ID" in record.hint, "started and ended" in record.hint) == (False, True)
+
+
 def test_members_that_come_and_go_are_no_alarm(caplog: pytest.LogCaptureFixture) -> None:
     clock = [0.0]
     unrest = Unrest("sync", lambda: clock[0])
