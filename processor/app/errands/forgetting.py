@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from processor.app.errands.forgetting_kafka import forget_in_kafka
-from processor.app.errands.gone import ANSWERS, TOLD_WITHIN_SECONDS, TURN_SECONDS, elsewhere, gone, told, tombstone
+from processor.app.errands.gone import ANSWERS, elsewhere, gone, told, tombstone
+from processor.app.errands.waiting import within
 from processor.app.kafka import is_kafka
 from processor.app.log import open_file, utc_now
 from processor.app.topics import TOPICS
@@ -42,13 +42,15 @@ async def forget(settings: Settings, subject: str) -> list[str]:
 
 async def _tell(log: SqliteLog, subject: str) -> dict[str, str]:
     """Let the normaliser say that it is gone; returns who has not taken note in time."""
-    await log.append(gone(subject))
-    waiting = dict(await log.behind(subject))
-    for _ in range(int(TOLD_WITHIN_SECONDS / TURN_SECONDS)):
-        if not waiting:
-            break
-        await asyncio.sleep(TURN_SECONDS)
+    waiting: dict[str, str] = {}
+
+    async def nobody_waits() -> bool:
+        nonlocal waiting
         waiting = dict(await log.behind(subject))
+        return not waiting
+
+    await log.append(gone(subject))
+    await within(nobody_waits)
     return waiting
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from processor.app.errands.gone import TOLD_WITHIN_SECONDS, TURN_SECONDS, elsewhere, gone, told, tombstone
+from processor.app.errands.gone import elsewhere, gone, told, tombstone
+from processor.app.errands.waiting import turn, within
 from processor.app.farsides import far_sides
 from processor.app.log import open_log, utc_now
 from processor.app.policy import policy
@@ -27,7 +27,7 @@ async def forget_in_kafka(settings: Settings, subject: str) -> list[str]:
     async with open_log(settings) as log:
         home = partition_of(subject, log.partitions)
         running = await _normalised(log, subject, home)
-        await asyncio.sleep(TURN_SECONDS)  # brokers show a transaction some milliseconds after its end
+        await turn()  # brokers show a transaction some milliseconds after its end
         states = await _states(log, subject, home)
         waiting: dict[str, str] = {}
         if running:
@@ -53,11 +53,7 @@ async def _normalised(log: EventLog, subject: str, home: int) -> bool:
     async def done() -> bool:
         return (await log.committed("normalise", RAW)).get(home, 0) >= end
 
-    for _ in range(int(TOLD_WITHIN_SECONDS / TURN_SECONDS)):
-        if await done():
-            return True
-        await asyncio.sleep(TURN_SECONDS)
-    return False
+    return await within(done)
 
 
 async def _states(log: EventLog, subject: str, home: int) -> Mapping[str, int]:
@@ -74,13 +70,14 @@ async def _states(log: EventLog, subject: str, home: int) -> Mapping[str, int]:
 
 async def _untold(log: EventLog, home: int, states: Mapping[str, int], readers: Mapping[str, str]) -> dict[str, str]:
     waiting = {group: topic for group, topic in readers.items() if topic in states}
-    for _ in range(int(TOLD_WITHIN_SECONDS / TURN_SECONDS)):
+
+    async def nobody_waits() -> bool:
         for group, topic in [*waiting.items()]:
             if (await log.committed(group, topic)).get(home, 0) > states[topic]:
                 del waiting[group]
-        if not waiting:
-            break
-        await asyncio.sleep(TURN_SECONDS)
+        return not waiting
+
+    await within(nobody_waits)
     return waiting
 
 

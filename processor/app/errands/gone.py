@@ -18,9 +18,6 @@ ANSWERS = {
 }
 """What a look-up would answer of such a subject if Genesys had deleted it."""
 
-TOLD_WITHIN_SECONDS = 30
-TURN_SECONDS = 0.2
-
 
 def gone(subject: str) -> list[Message]:
     """To be appended to raw: the normaliser then says that it is gone."""
