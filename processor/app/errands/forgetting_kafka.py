@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from processor.app.errands.gone import elsewhere, gone, told, tombstone
-from processor.app.errands.waiting import turn, within
+from processor.app.errands.waiting import WITHIN_SECONDS, turn, within
 from processor.app.farsides import far_sides
 from processor.app.log import open_log, utc_now
 from processor.app.policy import policy
 from processor.app.roles import Role, groups
 from processor.app.topics import TOPICS
+from processor.errors import FatalError
 from processor.event import RAW, instant
 from processor.eventlog import EventLog
 from processor.eventlog.kafka_promises import COMPACTED_WITHIN, TOMBSTONES_KEPT
@@ -20,21 +21,27 @@ from processor.settings import Settings
 from processor.telemetry import Metrics
 
 STATES = tuple(topic.name for topic in TOPICS if topic.compact)
+LATER = "It tells far sides as soon as it comes to it, and a day later it ends the states by itself"
 
 
 async def forget_in_kafka(settings: Settings, subject: str) -> list[str]:
-    """As `forgetting.forget`."""
+    """As `forgetting.forget`. Raises `FatalError` when nothing could be ended yet."""
     async with open_log(settings) as log:
-        home = partition_of(subject, log.partitions)
-        running = await _normalised(log, subject, home)
-        await turn()  # brokers show a transaction some milliseconds after its end
-        states = await _states(log, subject, home)
-        waiting: dict[str, str] = {}
-        if running:
-            waiting = await _untold(log, home, states, await _readers(settings))
-        ended = [topic for topic in states if topic not in waiting.values()]
-        await log.append([tombstone(topic, subject) for topic in ended])
-    return [*_ends(subject, ended), *told(settings, waiting, running=running), *_remains(subject.partition("/")[0])]
+        return await forget_in(log, settings, subject)
+
+
+async def forget_in(log: EventLog, settings: Settings, subject: str) -> list[str]:
+    """What raw still holds of it would bring it back once normalise comes to that, so that is waited for."""
+    home = partition_of(subject, log.partitions)
+    if not await _normalised(log, subject, home):
+        reason = f"{subject} is not forgotten: normalise has not come to the end of {RAW} within {WITHIN_SECONDS} s"
+        raise FatalError(f"{reason}; say forget once more when it runs and has no lag. {LATER}")
+    await turn()  # brokers show a transaction some milliseconds after its end
+    states = await _states(log, subject, home)
+    waiting = await _untold(log, home, states, await _readers(settings))
+    ended = [topic for topic in states if topic not in waiting.values()]
+    await log.append([tombstone(topic, subject) for topic in ended])
+    return [*_ends(subject, ended), *told(settings, waiting, running=True), *_remains(subject.partition("/")[0])]
 
 
 async def _readers(settings: Settings) -> Mapping[str, str]:
@@ -44,14 +51,12 @@ async def _readers(settings: Settings) -> Mapping[str, str]:
 
 
 async def _normalised(log: EventLog, subject: str, home: int) -> bool:
-    """Let the normaliser say that it is gone; False when nobody does within the time."""
-    if not (messages := gone(subject)):
-        return True
-    await log.append(messages)
-    _, end = await log.bounds(RAW, home)
+    """Let the normaliser say that it is gone; False when it has not within the time, slow or not there."""
+    await log.append(gone(subject))
+    first, end = await log.bounds(RAW, home)
 
     async def done() -> bool:
-        return (await log.committed("normalise", RAW)).get(home, 0) >= end
+        return max(first, (await log.committed("normalise", RAW)).get(home, 0)) >= end
 
     return await within(done)
 
