@@ -128,6 +128,12 @@ async def test_what_a_far_side_has_not_read_stays_until_it_has() -> None:
     assert log.last(PRESENCE) is None
 
 
+async def test_nobody_is_said_to_know_of_what_no_look_up_could_miss() -> None:
+    said = await forget_in(Shared(), SETTINGS, "profile/p")
+    assert not [line for line in said if line.startswith("told")]
+    assert "not told, since nobody says of a profile that it is gone: WFM; delete it there" in said
+
+
 async def test_where_nothing_is_to_be_read_any_more_nobody_is_waited_for() -> None:
     """Raw has gone with its time, and what Kafka remembered of the group too."""
     log = Shared()

@@ -37,7 +37,7 @@ async def forget(settings: Settings, subject: str) -> list[str]:
         await log.append(
             [tombstone(topic.name, subject) for topic in TOPICS if topic.compact and erased.get(topic.name)]
         )
-    return [*_went(subject, erased), *told(settings, waiting, running=running), *_remains(kind)]
+    return [*_went(subject, erased), *told(settings, subject, waiting, running=running), *_remains(kind)]
 
 
 async def _tell(log: SqliteLog, subject: str) -> dict[str, str]:

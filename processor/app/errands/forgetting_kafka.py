@@ -41,7 +41,7 @@ async def forget_in(log: EventLog, settings: Settings, subject: str) -> list[str
     waiting = await _untold(log, home, states, await _readers(settings))
     ended = [topic for topic in states if topic not in waiting.values()]
     await log.append([tombstone(topic, subject) for topic in ended])
-    return [*_ends(subject, ended), *told(settings, waiting, running=True), *_remains(subject.partition("/")[0])]
+    return [*_ends(subject, ended), *told(settings, subject, waiting), *_remains(subject.partition("/")[0])]
 
 
 async def _readers(settings: Settings) -> Mapping[str, str]:

@@ -49,14 +49,17 @@ def tombstone(topic: str, subject: str) -> Message:
     return Message(topic, subject, None, headers)
 
 
-def told(settings: Settings, waiting: Mapping[str, str], *, running: bool) -> Iterable[str]:
+def told(settings: Settings, subject: str, waiting: Mapping[str, str], *, running: bool = True) -> Iterable[str]:
     """Which far sides know of it. `waiting`: by group the topic that it has not read to the end."""
     far = [name for name, url in (("WFM", settings.wfm_url), ("calendars", settings.caldav_url)) if url]
-    if far and not running:
-        yield f"not told, since the product was not running: {', '.join(far)}; delete it there"
+    kind = subject.partition("/")[0]
+    why = "the product was not running" if not running else f"nobody says of a {kind} that it is gone"
+    untold = not running or kind not in ANSWERS
+    if far and untold:
+        yield f"not told, since {why}: {', '.join(far)}; delete it there"
     for group, topic in waiting.items():
         yield f"not told yet: {group}; the last record of {topic} stays until it was: then say forget once more"
-    if far and running and not waiting:
+    if far and not untold and not waiting:
         yield f"told that it is gone: {', '.join(far)}"
 
 
