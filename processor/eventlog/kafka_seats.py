@@ -87,7 +87,7 @@ class Seats:
         self._over = False
         clock = asyncio.get_running_loop().time
         self._watchdog = Watchdog(clock)
-        self.tenure = Tenure(self._prove, SESSION_MS / 1000, clock)
+        self.tenure = Tenure(self._prove, SESSION_MS / 1000, clock, self._generation)
         self.held: dict[int, Seat] = {}
         """Those that may be polled."""
         self.epoch = 0
@@ -174,6 +174,10 @@ class Seats:
         for number, offset in offsets.items():
             if seat := self.held.get(number):
                 seat.committed = max(seat.committed, offset)
+
+    def _generation(self) -> int:
+        """Of the group, as its coordinator has told it to us; none is below 1."""
+        return int(self._consumer._coordinator.generation)  # noqa: SLF001 - it is told nowhere else
 
     async def _prove(self) -> None:
         """That we are a member: by committing once more what is committed."""

@@ -24,25 +24,37 @@ ANSWERED_WITHIN = 5.0
 class Tenure:
     """Of one consumer."""
 
-    def __init__(self, prove: Callable[[], Awaitable[None]], session: float, clock: Callable[[], float]) -> None:
-        """`prove` commits what is committed already; `session` in seconds."""
+    def __init__(
+        self,
+        prove: Callable[[], Awaitable[None]],
+        session: float,
+        clock: Callable[[], float],
+        generation: Callable[[], int],
+    ) -> None:
+        """`prove` commits what is committed already; `session` in seconds; no member's `generation` is below 1."""
         self._prove = prove
         self._session = session
         self._clock = clock
+        self._generation = generation
         self._proven = -inf
+        self._under = 0
         self._proving: asyncio.Task[None] | None = None
 
     @property
     def valid(self) -> bool:
         """Whether what is ours is nobody else's yet."""
-        return self._clock() - self._proven < self._session * PROVEN
+        return self._generation() == self._under and self._clock() - self._proven < self._session * PROVEN
 
     @contextmanager
     def proof(self) -> Iterator[None]:
-        """Round a commit: if it succeeds we were a member when it was asked for."""
-        asked = self._clock()
+        """Round a commit: if it succeeds we were a member when it was asked for.
+
+        Not so under no generation: a group that has lost all its members takes commits of anybody.
+        """
+        asked, under = self._clock(), self._generation()
         yield
-        self._proven = max(self._proven, asked)
+        if 0 < under == self._generation():
+            self._proven, self._under = max(self._proven, asked), under
 
     def keep(self) -> None:
         """Call it often: it asks for another proof when it is time, and waits for none."""

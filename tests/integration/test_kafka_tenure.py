@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -14,9 +14,9 @@ from processor import tenure
 from processor.errors import RetryableError
 from processor.eventlog import Message, kafka_connection, kafka_seats
 from tests.contract.filelog import no_offsets, nothing
-from tests.integration.test_kafka_consumer import PARTITIONS, everything, logs, put, take
+from tests.integration.test_kafka_consumer import PARTITIONS, after, everything, logs, put, take
 from tests.integration.test_kafka_slow_call import PATIENT, SUBJECTS, Telling, members
-from tests.kafkabroker import Broker
+from tests.kafkabroker import Broker, admin
 from tests.unit.engine import fact, running
 from tests.unit.engine import put as put_facts
 from tests.unit.outside import Outside
@@ -75,6 +75,39 @@ async def test_trap_8_who_was_cut_off_acts_no_more_before_others_have_its_partit
                     with pytest.raises(RetryableError, match="may have lost"):
                         await first.append(0, [Message(f"{topic}.out", "k", b"of the past")])
         assert await everything(two, f"{topic}.out") == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_session")
+async def test_what_kafka_takes_of_somebody_who_is_no_member_any_more_proves_nothing(kafka: Broker) -> None:
+    """A group without members takes commits of anybody."""
+    draining, drained = asyncio.Event(), asyncio.Event()
+
+    async def drain(_: Sequence[int]) -> Mapping[int, int]:
+        draining.set()
+        await drained.wait()
+        return {}
+
+    async with logs(kafka, ["one"]) as (topic, (log,)):
+        group = kafka.fresh("group")
+        await put(log, topic, 20)
+        async with log.subscribe(topic, group, nothing, drain, pure=False) as member:
+            records = await take(member, 20)
+            with cut_off(member):
+                while await members_of(kafka, group):  # noqa: ASYNC110 - the broker tells nobody
+                    await asyncio.sleep(0.1)
+            await draining.wait()
+            await member.commit(after(records))
+            assert await log.committed(group, topic) == after(records)
+            assert not any(member.holds(number) for number in range(PARTITIONS))
+            drained.set()
+
+
+async def members_of(kafka: Broker, group: str) -> int:
+    async with admin(kafka) as asked:
+        (answer,) = await asked.describe_consumer_groups([group])
+        (found,) = answer.groups
+        return len(found[5])
 
 
 class Gate(asyncio.Event):

@@ -27,7 +27,8 @@ class Group:
         self.now = 1_000.0
         self.asked = 0
         self.member = True
-        self.tenure = Tenure(self.prove, SESSION, lambda: self.now)
+        self.generation = 4
+        self.tenure = Tenure(self.prove, SESSION, lambda: self.now, lambda: self.generation)
 
     async def prove(self) -> None:
         self.asked += 1
@@ -78,6 +79,27 @@ async def test_it_is_kept_by_asking_in_time_and_one_question_at_a_time() -> None
     assert await group.later(1), "it was Kafka's word that was missing, no more"
 
 
+async def test_it_holds_under_the_generation_of_its_proof_only() -> None:
+    group = Group()
+    await group.prove()
+    assert group.tenure.valid
+    group.generation = -1  # Kafka has not known us when we sent a sign of life
+    assert not group.tenure.valid
+    await group.prove()
+    assert not group.tenure.valid, "a group without members takes commits of anybody"
+    group.generation = 5
+    assert not group.tenure.valid, "nothing is proven under this one yet"
+    await group.prove()
+    assert group.tenure.valid
+
+
+async def test_a_commit_that_another_generation_overtakes_proves_nothing() -> None:
+    group = Group()
+    with group.tenure.proof():
+        group.generation = 5
+    assert not group.tenure.valid
+
+
 async def test_at_the_end_what_was_asked_is_answered_before_the_connection_goes() -> None:
     group = Group()
     group.tenure.keep()
@@ -95,7 +117,7 @@ async def test_at_the_end_a_question_without_an_answer_is_given_up(monkeypatch: 
         finally:
             given_up.set()
 
-    kept = Tenure(prove, SESSION, lambda: 0.0)
+    kept = Tenure(prove, SESSION, lambda: 0.0, lambda: 1)
     kept.keep()
     await kept.end()
     assert given_up.is_set()
