@@ -32,7 +32,8 @@ SESSION_MS = 30_000
 HEARTBEAT_MS = 1_000
 REBALANCE_MS = 60_000
 """For members that drain; longer than the engine's drain."""
-POLL_MS = 45_000
+POLL_MS = 75_000
+"""Who has no name and polls no more leaves by itself: later than the last proof lapses that it can have asked for."""
 FETCH_WAIT_MS = 250
 TRANSACTION_MS = 10_000
 BATCH_BYTES = 1024 * 1024

@@ -27,6 +27,7 @@ logger = logging.getLogger("processor.eventlog")
 
 RELEASE_SECONDS = REBALANCE_MS / 1000 * 2 / 3
 """Giving back must end before the group stops waiting for us."""
+COMMIT_SECONDS = RELEASE_SECONDS / 2
 RETRY_SECONDS = 0.5
 
 
@@ -193,7 +194,7 @@ class Seats:
     async def _commit(self, offsets: Callable[[], Mapping[TopicPartition, int]]) -> None:
         """One after the other: `offsets` is asked when it is our turn, or one of them would go back."""
         try:
-            async with asyncio.timeout(RELEASE_SECONDS / 2), self._committing:
+            async with asyncio.timeout(COMMIT_SECONDS), self._committing:
                 if moved := offsets():
                     with self.tenure.proof():
                         await self._consumer.commit(moved)

@@ -10,7 +10,8 @@ from processor import tenure
 from processor.clients.api import ApiPolicy
 from processor.clients.pace import MINUTE
 from processor.errors import FarSideDown, RetryableError
-from processor.eventlog import kafka_tenure
+from processor.eventlog import kafka_seats, kafka_tenure
+from processor.eventlog.kafka_connection import POLL_MS, SESSION_MS
 from processor.eventlog.kafka_tenure import Tenure
 from tests.unit.engine import Fact, fact, put, running, until
 from tests.unit.farside import Clock, api_to, said, script
@@ -98,6 +99,12 @@ async def test_a_commit_that_another_generation_overtakes_proves_nothing() -> No
     with group.tenure.proof():
         group.generation = 5
     assert not group.tenure.valid
+
+
+def test_who_polls_no_more_leaves_when_nothing_is_proven_any_more() -> None:
+    """After its last poll a round may still commit, and then ask for a proof: one after the other."""
+    last_asked_for = 2 * kafka_seats.COMMIT_SECONDS
+    assert last_asked_for + SESSION_MS / 1000 * kafka_tenure.PROVEN < POLL_MS / 1000
 
 
 async def test_at_the_end_what_was_asked_is_answered_before_the_connection_goes() -> None:
