@@ -86,9 +86,8 @@ class Seats:
         self._turn = asyncio.Lock()
         self._committing = asyncio.Lock()
         self._over = False
-        clock = asyncio.get_running_loop().time
-        self._watchdog = Watchdog(clock)
-        self.tenure = Tenure(self._prove, SESSION_MS / 1000, clock, self._generation)
+        self._watchdog = Watchdog(asyncio.get_running_loop().time)
+        self.tenure = Tenure(self._prove, SESSION_MS / 1000, self._generation)
         self.held: dict[int, Seat] = {}
         """Those that may be polled."""
         self.epoch = 0

@@ -8,6 +8,7 @@ for what is on its way meanwhile.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from math import inf
@@ -20,6 +21,13 @@ ASKED_AGAIN = 1 / 6
 ANSWERED_WITHIN = 5.0
 """Seconds that who gives back waits for a proof: a broker that is there takes milliseconds."""
 
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def since_boot() -> float:
+    """Seconds, also those for which the machine was suspended: Kafka did not stand still meanwhile."""
+    return time.clock_gettime(CLOCK)
+
 
 class Tenure:
     """Of one consumer."""
@@ -28,8 +36,8 @@ class Tenure:
         self,
         prove: Callable[[], Awaitable[None]],
         session: float,
-        clock: Callable[[], float],
         generation: Callable[[], int],
+        clock: Callable[[], float] = since_boot,
     ) -> None:
         """`prove` commits what is committed already; `session` in seconds; no member's `generation` is below 1."""
         self._prove = prove

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from processor.errors import RetryableError
 from processor.eventlog import OnRevoke, kafka_seats
+from processor.eventlog.kafka_connection import SESSION_MS
 
 
 class Slow:
@@ -48,10 +51,10 @@ async def test_when_it_is_given_up_nobody_goes_on() -> None:
     assert slow.ended
 
 
-def seats(on_revoke: OnRevoke, told: list[BaseException | None]) -> kafka_seats.Seats:
+def seats(on_revoke: OnRevoke, told: list[BaseException | None], consumer: Any = None) -> kafka_seats.Seats:
     nobody: Any = None
     return kafka_seats.Seats(
-        nobody,
+        consumer,
         nobody,
         nobody,
         topic="things",
@@ -63,8 +66,20 @@ def seats(on_revoke: OnRevoke, told: list[BaseException | None]) -> kafka_seats.
     )
 
 
+def hold(taken: kafka_seats.Seats, committed: Mapping[int, int]) -> None:
+    """These partitions, so far."""
+    for number, offset in committed.items():
+        taken.held[number] = kafka_seats.Seat(taken.place(number), taken._consumer, offset, offset, None)
+    taken._begun = list(committed)
+
+
 async def no_assign(_: Sequence[int]) -> None:
     """Not of interest."""
+
+
+async def no_drain(_: Sequence[int]) -> Mapping[int, int]:
+    """Nothing is under way."""
+    return {}
 
 
 async def test_trap_8_a_drain_that_does_not_end_is_not_waited_for_beyond_what_the_group_waits_for_us(
@@ -96,3 +111,28 @@ async def test_trap_9_what_a_drain_raises_reaches_whoever_polls_and_not_the_coor
     leaving._begun = [3]
     await leaving.revoked()
     assert [type(error) for error in told] == [ZeroDivisionError]
+
+
+class Member:
+    """A consumer whose group knows it, and takes what it commits."""
+
+    def __init__(self) -> None:
+        self._coordinator = self
+        self.generation = 1
+        self.commits: list[Mapping[TopicPartition, int]] = []
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self.commits.append(offsets)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no such clock")
+async def test_a_machine_that_was_suspended_has_lost_what_it_had_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one clock goes on then."""
+    clocks = dict.fromkeys((time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME), 1_000.0)
+    monkeypatch.setattr(time, "clock_gettime", clocks.__getitem__)
+    woken = seats(no_drain, [], Member())
+    hold(woken, {3: 7})
+    await woken._prove()
+    assert woken.tenure.valid
+    clocks[time.CLOCK_BOOTTIME] += SESSION_MS / 1000
+    assert not woken.tenure.valid

@@ -29,7 +29,7 @@ class Group:
         self.asked = 0
         self.member = True
         self.generation = 4
-        self.tenure = Tenure(self.prove, SESSION, lambda: self.now, lambda: self.generation)
+        self.tenure = Tenure(self.prove, SESSION, lambda: self.generation, lambda: self.now)
 
     async def prove(self) -> None:
         self.asked += 1
@@ -124,7 +124,7 @@ async def test_at_the_end_a_question_without_an_answer_is_given_up(monkeypatch: 
         finally:
             given_up.set()
 
-    kept = Tenure(prove, SESSION, lambda: 0.0, lambda: 1)
+    kept = Tenure(prove, SESSION, lambda: 1, lambda: 0.0)
     kept.keep()
     await kept.end()
     assert given_up.is_set()
