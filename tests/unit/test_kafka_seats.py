@@ -120,9 +120,14 @@ class Member:
         self._coordinator = self
         self.generation = 1
         self.commits: list[Mapping[TopicPartition, int]] = []
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self.answered = 0
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         self.commits.append(offsets)
+        await self.answering.wait()
+        self.answered += 1
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no such clock")
@@ -136,3 +141,57 @@ async def test_a_machine_that_was_suspended_has_lost_what_it_had_proven(monkeypa
     assert woken.tenure.valid
     clocks[time.CLOCK_BOOTTIME] += SESSION_MS / 1000
     assert not woken.tenure.valid
+
+
+async def turns() -> None:
+    """Whatever can go on without an answer has gone on."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_commit_waits_for_the_one_before_it_and_is_no_older_than_that() -> None:
+    group = Member()
+    group.answering.clear()
+    taken = seats(no_drain, [], group)
+    hold(taken, {3: 7})
+    first = asyncio.create_task(taken.commit({3: 9}))
+    await turns()
+    taken.tenure.keep()
+    await turns()
+    assert group.commits == [{taken.place(3): 9}]
+    group.answering.set()
+    await first
+    await taken.tenure.end()
+    assert group.commits == [{taken.place(3): 9}, {taken.place(3): 9}], "what is committed never goes back"
+
+
+async def test_a_question_that_is_under_way_is_answered_before_anything_is_given_back() -> None:
+    group = Member()
+    group.answering.clear()
+    leaving = seats(no_drain, [], group)
+    hold(leaving, {3: 7})
+    leaving.tenure.keep()
+    await turns()
+    release = asyncio.create_task(leaving.release())
+    await turns()
+    assert leaving.held, "the answer is still to come"
+    group.answering.set()
+    await release
+    assert (group.answered, list(leaving.held)) == (1, [])
+
+
+async def test_who_gives_back_asks_no_more() -> None:
+    """The client goes when it has given back, and what it was asked meanwhile would be left behind."""
+    group, drained = Member(), asyncio.Event()
+
+    async def drain(_: Sequence[int]) -> Mapping[int, int]:
+        leaving.tenure.keep()
+        await turns()
+        drained.set()
+        return {}
+
+    leaving = seats(drain, [], group)
+    hold(leaving, {3: 7})
+    await leaving.release()
+    assert drained.is_set()
+    assert group.commits == []
