@@ -242,8 +242,8 @@ class Commits:
 
     def _take_over(self, batch: Batch, topics: Iterable[str]) -> None:
         for slot, following in batch.next.items():
-            start, known = self._ends[slot]
-            self._ends[slot] = start, max(known, following)
+            start, _ = self._ends[slot]
+            self._ends[slot] = start, following  # reports come in the order of the commits
         if any(self._listeners.get(topic) for topic in topics):
             self._offer(batch)
 
