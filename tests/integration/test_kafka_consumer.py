@@ -224,6 +224,7 @@ async def test_trap_12_the_clients_settings_are_not_aiokafkas_defaults() -> None
     assert consumer._enable_auto_commit is False
     assert consumer._isolation_level == "read_committed"
     assert consumer._group_instance_id == "member"
+    assert connection.consumer("group", named=False)._group_instance_id is None
     assert consumer._rebalance_timeout_ms > 10_000
     assert (producer._sender._acks, producer._message_accumulator._linger_time) == (-1, 0)
     assert producer._txn_manager is not None
