@@ -1,8 +1,8 @@
 """Until when nobody else can have our partitions: proven by commits, which Kafka takes of present members only.
 
 A member that Kafka has heard of is waited for a whole session before others get what it holds (unless it has a name
-that the next one bears: so it has none), and one that runs gives it back itself before that. What is proven is counted from before the question, and a part of the session is left
-for what is on its way meanwhile.
+that the next one bears: so it has none), and one that runs gives it back itself before that. What is proven is
+counted from before the question, and a part of the session is left for what is on its way meanwhile.
 """
 
 from __future__ import annotations
