@@ -13,13 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-import orjson
-
-from processor.errors import FatalError, PoisonError, ProcessorError, RetryableError
+from processor.errors import FatalError, ProcessorError, RetryableError
 from processor.eventlog import Message, Record, moment
-from processor.eventlog.partitions import partition_of
+from processor.eventlog.sqlite_rows import encode
 from processor.eventlog.sqlite_schema import OFFSET_BITS, OFFSET_MASK, PARTITION_BITS, free_space, slot_of
-from processor.eventlog.sqlite_writer import Batch, Row, Work, Writer
+from processor.eventlog.sqlite_writer import Batch, Work, Writer
 from processor.telemetry import Metrics
 
 HAND_OVER_AT = 128
@@ -137,7 +135,7 @@ class Commits:
         """As `write`, but it does not wait: the future is done when all of it is on disk."""
         done: asyncio.Future[None] = self._loop.create_future()
         try:
-            rows, size = self._encode(messages)
+            rows, size = encode(messages, self._topics, self.partitions, self._path)
             self._make_room(size)
         except ProcessorError as error:
             done.set_exception(error)
@@ -168,22 +166,6 @@ class Commits:
             raise RetryableError(
                 f"event log {self._path}: the disk has not answered for {CHECK_SECONDS} s: check the disk"
             ) from None
-
-    def _encode(self, messages: Sequence[Message]) -> tuple[list[Row], int]:
-        rows: list[Row] = []
-        size = 0
-        for message in messages:
-            number = self._topics.get(message.topic)
-            if number is None:
-                raise FatalError(f"event log {self._path} was not opened with a topic {message.topic!r}")
-            try:
-                headers = orjson.dumps(message.headers)
-                slot = slot_of(number, partition_of(message.key, self.partitions))
-            except (TypeError, UnicodeEncodeError) as error:
-                raise PoisonError(f"this message cannot be written: {error}") from error
-            size += len(headers) + len(message.value or b"") + len(message.key)
-            rows.append((slot, headers, message))
-        return rows, size
 
     def _gather(self, turns: int, before: int) -> None:
         """Hand over what waits, unless this turn of the loop has brought more of it and another is allowed."""

@@ -10,7 +10,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import orjson
 
 from processor.errors import RetryableError
-from processor.eventlog import Message, Record, moment
-from processor.eventlog.sqlite_schema import OFFSET_MASK, connect, first_id, is_damage, reason
+from processor.eventlog import Record
+from processor.eventlog.sqlite_rows import records
+from processor.eventlog.sqlite_schema import connect, first_id, is_damage, reason
 
 T = TypeVar("T")
 
@@ -147,17 +148,4 @@ def page(
     if final < 0:
         return ()
     rows, headers, data = connection.execute(PAGE, (base + start, final)).fetchone()
-    return _records(topic, partition, zip(orjson.loads(rows), orjson.loads(headers), strict=True), data or b"")
-
-
-def _records(
-    topic: str, partition: int, rows: Iterable[tuple[Sequence[Any], Mapping[str, str]]], data: bytes
-) -> Sequence[Record]:
-    records = []
-    end = 0
-    for (row, timestamp, key, size), headers in rows:
-        start, end = end, end + (size or 0)
-        value = None if size is None else data[start:end]
-        message = Message(topic, key, value, headers)
-        records.append(Record(topic, partition, row & OFFSET_MASK, moment(timestamp), message))
-    return records
+    return records(topic, partition, zip(orjson.loads(rows), orjson.loads(headers), strict=True), data or b"")

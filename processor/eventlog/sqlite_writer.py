@@ -22,10 +22,10 @@ from pathlib import Path
 import orjson
 
 from processor.errors import RetryableError
-from processor.eventlog import Message
 from processor.eventlog.sqlite_guard import Lost, Trouble
 from processor.eventlog.sqlite_hold import Ends, Hold, ends
-from processor.eventlog.sqlite_schema import OFFSET_BITS, reason
+from processor.eventlog.sqlite_rows import Row, place
+from processor.eventlog.sqlite_schema import reason
 
 logger = logging.getLogger("processor.eventlog")
 
@@ -41,9 +41,6 @@ SET_NEXT = """INSERT INTO partitions (slot, next) SELECT CAST(key AS INTEGER), v
 SET_OFFSETS = """INSERT INTO offsets (consumers, slot, next)
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
     ON CONFLICT DO UPDATE SET next = max(next, excluded.next)"""
-
-Row = tuple[int, bytes, Message]
-"""Slot, encoded headers, and the message itself."""
 
 
 @dataclass(slots=True)
@@ -165,19 +162,12 @@ class Writer:
 
     def _insert(self, connection: sqlite3.Connection, batch: Batch, following: dict[int, int]) -> None:
         batch.timestamp = int(self._now().timestamp() * 1000)
-        values: list[object] = []
-        touched: dict[int, int] = {}
-        for work in batch.works:
-            for slot, headers, message in work.rows:
-                offset = following[slot]
-                following[slot] = touched[slot] = offset + 1
-                row = slot << OFFSET_BITS | offset
-                batch.ids.append(row)
-                values += (row, batch.timestamp, message.key, headers, message.value)
+        rows = [row for work in batch.works for row in work.rows]
+        batch.ids, values = place(rows, following, batch.timestamp)
         _insert_rows(connection, values)
-        if touched:
-            connection.execute(SET_NEXT, (_json({str(slot): end for slot, end in touched.items()}),))
-            batch.next = touched
+        if rows:
+            batch.next = {slot: following[slot] for slot in {slot for slot, _, _ in rows}}
+            connection.execute(SET_NEXT, (_json({str(slot): end for slot, end in batch.next.items()}),))
         offsets = [entry for work in batch.works for entry in work.offsets]
         if offsets:
             connection.execute(SET_OFFSETS, (_json(offsets),))
