@@ -2,18 +2,21 @@
 #   docker build -t genesys-processor .             the product
 #   docker build -t genesys-processor:demo --target demo .    with a calendar server, for compose.yaml
 
-FROM python:3.11-slim AS build
+# Not the slim one: what every event passes is compiled (setup.py).
+FROM python:3.11 AS build
 WORKDIR /build
-COPY requirements.txt requirements-demo.txt ./
+COPY requirements.txt requirements-demo.txt requirements-native.txt ./
 RUN python -m venv /opt/product \
  && /opt/product/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.txt \
  && python -m venv /opt/demo \
- && /opt/demo/bin/python -m pip install --no-cache-dir --require-hashes -r requirements-demo.txt
-COPY pyproject.toml README.md ./
+ && /opt/demo/bin/python -m pip install --no-cache-dir --require-hashes -r requirements-demo.txt \
+ && python -m venv /opt/native \
+ && /opt/native/bin/python -m pip install --no-cache-dir --require-hashes -r requirements-native.txt
+COPY pyproject.toml setup.py README.md ./
 COPY processor ./processor
 COPY handlers ./handlers
 COPY sandbox ./sandbox
-RUN /opt/demo/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+RUN BUILD_NATIVE=1 /opt/native/bin/python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/product/bin/python -m pip install --no-cache-dir --no-deps dist/*.whl \
  && /opt/demo/bin/python -m pip install --no-cache-dir --no-deps dist/*.whl
 

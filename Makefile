@@ -4,8 +4,14 @@ BIN := .venv/bin
 # Tests that start the whole product have the machine to themselves; all others run two at a time.
 WHOLE_PRODUCT := tests/e2e
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The product with what every event passes compiled (docs/adr/0010), in a copy of this folder: here it would hide what is
+# edited. Only where a C compiler is; CI has one.
+NATIVE := .venv/native
+COMPILER := $(shell command -v cc)$(CI)
+SOURCES := $(shell find processor handlers sandbox benchmarks tests -name '*.py') setup.py
+TESTED_NATIVE := tests/unit tests/fuzz tests/contract/test_eventlog.py tests/integration/test_every_sample.py tests/e2e/test_demo.py
 
-.PHONY: install run kafka test check bench chaos fuzz lock clean
+.PHONY: install run kafka test test-native check bench chaos fuzz lock clean
 
 install: .venv/run
 run: .venv/run
@@ -17,6 +23,10 @@ kafka: .venv/kafka-dev
 test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(foreach room,$(WHOLE_PRODUCT),--ignore=$(room)) $(PYTEST)
 	$(BIN)/python -m pytest $(WHOLE_PRODUCT) $(PYTEST)
+	@$(if $(COMPILER),$(MAKE) --no-print-directory test-native,echo "no C compiler here: the compiled form was not tested")
+
+test-native: $(NATIVE)/.built
+	cd $(NATIVE) && EXPECT_NATIVE=1 ../bin/python -m pytest -m "not slow" -n 2 --dist loadfile $(TESTED_NATIVE) $(PYTEST)
 
 check: .venv/dev .venv/renderer
 	$(BIN)/ruff format --check .
@@ -34,8 +44,17 @@ chaos: .venv/dev
 fuzz: .venv/dev
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} FUZZ_SEED=$${FUZZ_SEED:-0} $(BIN)/python -m pytest tests/fuzz --hypothesis-seed=$${FUZZ_SEED:-0}
 
-bench: .venv/dev
-	$(BIN)/python -m benchmarks
+bench: $(if $(COMPILER),$(NATIVE)/.built,.venv/dev)
+	cd $(if $(COMPILER),$(NATIVE),.) && $(CURDIR)/$(BIN)/python -m benchmarks
+
+$(NATIVE)/.built: .venv/dev $(SOURCES)
+	rm -rf $(NATIVE)
+	mkdir -p $(NATIVE) benchmarks/results
+	tar -cf - --exclude=./.git --exclude=./.venv --exclude=./data --exclude=./benchmarks/results --exclude=__pycache__ . | tar -xf - -C $(NATIVE)
+	ln -s $(CURDIR)/benchmarks/results $(NATIVE)/benchmarks/results
+	@! [ -d ../shared ] || ln -sfn ../../shared .venv/shared
+	cd $(NATIVE) && BUILD_NATIVE=1 ../bin/python setup.py --quiet build_ext --inplace
+	@touch $@
 
 # Kubernetes manifests are rendered by kustomize or kubectl; where neither is, Go builds the first.
 .venv/renderer: | .venv/bin/python
@@ -69,6 +88,7 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra demo pyproject.toml -o requirements-demo.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra kafka-dev pyproject.toml -o requirements-kafka.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra native pyproject.toml -o requirements-native.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group fuzz -o requirements-fuzz.txt
 
 clean:

@@ -1,0 +1,52 @@
+"""What `setup.py` compiles is there, can be compiled, and is what runs where it should."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import runpy
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+import setuptools
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def every_event() -> list[str]:
+    """The paths that are compiled, as the build sees them."""
+    told: dict[str, object] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.delenv("BUILD_NATIVE", raising=False)
+        patch.setattr(setuptools, "setup", told.update)
+        patterns = runpy.run_path("setup.py")["EVERY_EVENT"]
+        assert told == {"ext_modules": []}, "who does not ask for it needs no compiler"
+        found = {pattern: sorted(map(str, Path().glob(pattern))) for pattern in patterns}
+    assert all(found.values()), found
+    return [path for paths in found.values() for path in paths]
+
+
+PATHS = every_event()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_passes_every_event_needs_nothing_that_mypyc_leaves_out(path: str) -> None:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef):
+            assert not any(isinstance(part, ast.Yield) for part in ast.walk(node)), f"{node.name}: in a room of its own"
+        if isinstance(node, ast.ImportFrom) and node.module == "pydantic":
+            assert not {"BaseModel", "Field"} & {name.name for name in node.names}, "models are classes of another kind"
+
+
+@pytest.mark.skipif("EXPECT_NATIVE" not in os.environ, reason="what is edited here runs as it is: make test-native")
+@pytest.mark.parametrize("path", PATHS)
+def test_here_the_compiled_form_runs(path: str) -> None:
+    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    importlib.import_module(name)
+    module = sys.modules[name]  # a package may have a function of the name of its own module
+    assert (module.__file__ or "").endswith(tuple(EXTENSION_SUFFIXES))
