@@ -18,7 +18,7 @@ from handlers.events import Decision, Fate, Requested
 from processor.event import Event
 from processor.eventlog import Record
 from processor.shapes import Shape
-from processor.verbatim import IS_DAY, IS_INSTANT, read, verbatim
+from processor.verbatim import IS_DAY, IS_INSTANT, glance, read, verbatim
 from tests.unit.strange import KINDS, every_record, strange, through_its_class
 
 RECORDS = asyncio.run(every_record())
@@ -50,6 +50,24 @@ def test_whatever_a_record_is_the_class_has_the_last_word(record: Record) -> Non
             read(kind, record)
     else:
         assert read(kind, record) == expected
+
+
+HEADERS: dict[str, str | None] = {"ce_id": "e", "ce_subject": "agent/1", "ce_time": "2026-03-09T13:00:00.000Z"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"ce_id": None}, {"ce_subject": None}, {"ce_time": None}, {"ce_time": "2026-03-09"}, {"ce_receivedat": "today"}],
+)
+def test_nothing_is_told_at_a_glance_of_headers_that_are_not_as_we_write_them(other: dict[str, str | None]) -> None:
+    (record, *_) = RECORDS
+
+    def seen(headers: dict[str, str | None]) -> Written | None:
+        told = {name: text for name, text in headers.items() if text is not None}
+        return glance(KINDS[record.topic], replace(record, message=replace(record.message, headers=told)))
+
+    assert seen(HEADERS) is not None
+    assert seen({**HEADERS, **other}) is None
 
 
 def test_an_older_record_is_completed_by_its_class() -> None:
