@@ -34,6 +34,12 @@ def test_any_body_comes_back_and_any_junk_is_refused(body: bytes, encoding: str)
         decompress(body, encoding, 10_000)
 
 
+def test_a_bare_stream_is_read_even_where_its_first_byte_might_begin_a_zlib_head() -> None:
+    """A stored block, whose bits up to the next byte may be any."""
+    begun = b"\x08" + (3).to_bytes(2, "little") + (3 ^ 0xFFFF).to_bytes(2, "little") + b"abc"
+    assert decompress(begun + b"\x03\x00", "deflate", 10) == b"abc"
+
+
 def test_exactly_the_limit_passes_and_one_more_does_not() -> None:
     packed = gzip.compress(b"x" * 1000)
     assert len(decompress(packed, "gzip", 1000)) == 1000
