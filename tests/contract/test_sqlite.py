@@ -171,6 +171,7 @@ async def test_check_writes_when_the_last_write_is_not_recent(file, monkeypatch)
     async with open_log(file) as log:
         await log.check()
         with closing(sqlite3.connect(file, isolation_level=None)) as stranger:
+            assert stranger.execute("SELECT count(*) FROM meta WHERE name = 'checked'").fetchone() == (1,)
             stranger.execute("BEGIN IMMEDIATE")
             with pytest.raises(RetryableError, match="write lock"):
                 await log.check()

@@ -154,6 +154,14 @@ async def test_very_many_go_while_it_is_at_work_and_it_is_at_work_until_those_ar
         assert handed_over == [1, 3, 1]
 
 
+async def test_a_check_writes_nothing_when_something_was_written_just_now(file, handed_over, monkeypatch):
+    monkeypatch.setattr(commits, "CHECKED_FOR_SECONDS", 3600)
+    async with open_log(file) as log:
+        await log.append([state("a", "1")])
+        await log.check()
+    assert handed_over == [1]
+
+
 async def test_what_still_waits_when_the_log_is_closed_is_written(file, disk):
     async with open_log(file, now=disk) as log:
         written = [log.append([state("a", "1")])]
