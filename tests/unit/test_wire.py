@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -139,3 +139,16 @@ async def test_what_was_left_to_another_is_his() -> None:
         assert await asyncio.get_running_loop().sock_recv(left, 65_536) == b"his"
         with pytest.raises(BlockingIOError):
             theirs.recv(1)
+
+
+@pytest.mark.parametrize("end", [Wire.abort, Wire.leave])
+async def test_the_loop_watches_nothing_of_what_has_gone(end: Callable[[Wire], object]) -> None:
+    """Its number is the next connection's."""
+    loop = asyncio.get_running_loop()
+    with wired() as (wire, _, _):
+        number = wire.get_extra_info("socket").fileno()
+        if end is Wire.abort:
+            wire.write(MUCH)
+        end(wire)
+        assert not loop.remove_reader(number)
+        assert not loop.remove_writer(number)
