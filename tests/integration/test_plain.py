@@ -158,6 +158,13 @@ async def test_503_past_the_deadline_and_the_connection_goes_on(caplog: pytest.L
     assert (line.levelno, line.peer, line.path) == (logging.WARNING, "127.0.0.1", PATH)
 
 
+async def test_a_bound_that_is_less_than_what_is_plain_holds_here_too() -> None:
+    async with door(limits=Limits(max_bytes=100)) as to, connection(to) as (reader, writer):
+        writer.write(post("e", blanks=90))
+        assert (await answer(reader))[0] == 413
+    assert not to.log.messages
+
+
 async def test_who_does_not_read_its_answers_is_not_read_either() -> None:
     async with door() as to:
         caller = socket.create_connection(("127.0.0.1", int(to.url.rpartition(":")[2])))
