@@ -35,17 +35,18 @@ async def test_in_order_within_a_key_and_side_by_side_across_keys() -> None:
 
 @pytest.mark.parametrize("trouble", [RetryableError("503"), FarSideDown("nobody")])
 async def test_a_key_that_waits_holds_only_itself_and_the_commit(trouble: Exception) -> None:
-    log, outside = MemoryLog(), Outside()
+    log, outside, metrics = MemoryLog(), Outside(), Metrics.build()
     ill, well = neighbours()
     outside.trouble[ill] = trouble
     await put(log, [fact(well, 0), fact(ill, 1), *(fact(well, n) for n in range(2, 40))])
-    async with running(outside.group(), log, replace(QUICK, width=1)):
+    async with running(outside.group(), log, replace(QUICK, width=1), metrics=metrics):
         await until(lambda: len(outside.got[well]) == 39)
         await until(lambda: bool(log.commits))
         assert await committed(log) == 1, "nothing past the record that is not finished"
         outside.trouble.clear()
         await until(lambda: outside.got[ill] == [1])
     assert await committed(log) == 40
+    assert metrics.registry.get_sample_value("processor_waiting_records", {"group": "outside"}) == 0
 
 
 async def test_a_fatal_error_stops_the_group_and_nothing_past_it_is_committed() -> None:
