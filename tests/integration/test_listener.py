@@ -7,6 +7,7 @@ import logging
 import shutil
 import ssl
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from aiohttp import ClientSession, web
@@ -16,8 +17,9 @@ from processor.receiver import PATH, Limits, Receiver
 from processor.signatures import Verifier
 from processor.telemetry import Metrics
 from processor.web import listener
-from processor.web.listener import Tls, Where, listening, runner_of
+from processor.web.listener import LowLevelServer, Tls, Where, listening, runner_of
 from tests.integration.door import BASIC, NOW, Log, door, split
+from tests.integration.test_plain import post
 
 DATA = Path(__file__).parents[1] / "data" / "tls"
 
@@ -93,6 +95,29 @@ async def test_stopping_answers_what_is_in_flight() -> None:
         assert (await post).status == 202
         (await post).release()
         await closing
+
+
+async def test_of_who_went_away_before_his_answer_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, lose = asyncio.Event(), LowLevelServer.connection_lost
+
+    def lost(server: LowLevelServer, *words: object) -> None:
+        lose(server, *words)
+        gone.set()
+
+    monkeypatch.setattr(LowLevelServer, "connection_lost", lost)
+    async with door(by_plain=False) as to:
+        to.log.gate = asyncio.Event()
+        _, writer = await asyncio.open_connection("127.0.0.1", int(to.url.rpartition(":")[2]))
+        writer.write(post("e"))
+        await to.log.waiting.wait()
+        writer.transport.abort()
+        await gone.wait()
+        to.log.gate.set()
+        assert await to.post(b'{"id":"e2"}') == (202, {"ids": ["e2"]}, ANY)
+    assert [message.key for message in to.log.messages] == ["e", "e2"]
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
 
 
 async def test_a_port_that_is_taken_is_said_so() -> None:
