@@ -165,12 +165,10 @@ class PlainConnection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         self._waiting = False
         self._since = self._all.loop.time()
-        transport = self._transport
-        if transport.is_closing():
-            return  # the caller went away; what is in the log stays there
-        transport.write(b"%b%b\r\n%b" % (head, b"Connection: close\r\n" if self._close else b"", body))
+        # To nobody, where the caller went away; what is in the log stays there.
+        self._transport.write(b"%b%b\r\n%b" % (head, b"Connection: close\r\n" if self._close else b"", body))
         if self._close:
-            transport.close()
+            self._transport.close()
         elif self._later:
             self._all.loop.call_soon(self._go_on)
 
