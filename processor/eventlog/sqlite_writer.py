@@ -199,7 +199,7 @@ class Writer:
 def _insert_rows(connection: sqlite3.Connection, values: list[object]) -> None:
     start, left = 0, len(values) // 5
     for most in ROWS_IN_A_STATEMENT:
-        while left > most:
+        while left >= most:
             connection.execute(_insert_of(most), values[start : start + most * 5])
             start, left = start + most * 5, left - most
     if left:
