@@ -11,8 +11,11 @@ import pytest
 from processor.eventlog import Message, Record
 from processor.eventlog import sqlite_commits as commits
 from processor.eventlog import sqlite_subscription as subscriptions
+from processor.eventlog import sqlite_writer as writer
+from processor.eventlog.sqlite import SqliteLog
 from processor.eventlog.sqlite_writer import Work, Writer
-from tests.contract.filelog import START, no_offsets, nothing, open_log, rows, state
+from processor.telemetry import Metrics
+from tests.contract.filelog import START, TOPICS, no_offsets, nothing, open_log, rows, state
 
 
 @pytest.fixture
@@ -21,9 +24,9 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     put = Writer.put
 
-    def counted(writer: Writer, works: list[Work]) -> None:
+    def counted(self: Writer, works: list[Work]) -> None:
         seen.append(len(works))
-        put(writer, works)
+        put(self, works)
 
     monkeypatch.setattr(Writer, "put", counted)
     return seen
@@ -152,6 +155,21 @@ async def test_very_many_go_while_it_is_at_work_and_it_is_at_work_until_those_ar
         disk.allow(2)
         await asyncio.gather(*many, final)
         assert handed_over == [1, 3, 1]
+
+
+@pytest.mark.parametrize(("most", "batches"), [(2_000, 2), (2, 3)])
+async def test_all_that_waits_is_one_batch_up_to_a_bound(file, disk, monkeypatch, most, batches):
+    monkeypatch.setattr(commits, "HAND_OVER_AT", 1)
+    monkeypatch.setattr(writer, "MOST_IN_A_BATCH", most)
+    metrics = Metrics.build()
+    async with SqliteLog.open(file, TOPICS, 1, disk, metrics) as log, disk:
+        first = log.append([state("a", "0")])
+        await disk.at_work()
+        others = [log.append([state("a", str(number))]) for number in range(1, 5)]
+        disk.allow(batches)
+        await asyncio.gather(first, *others)
+        assert metrics.registry.get_sample_value("processor_append_seconds_count") == batches
+        assert [value for _, value in await rows(log, "states")] == [b"0", b"1", b"2", b"3", b"4"]
 
 
 async def test_a_check_writes_nothing_when_something_was_written_just_now(file, handed_over, monkeypatch):
