@@ -6,6 +6,8 @@ import pytest
 
 from processor.errors import FatalError
 from processor.eventlog import Message
+from processor.eventlog import sqlite_commits as commits
+from processor.eventlog.sqlite_writer import Writer
 from tests.contract.filelog import no_offsets, nothing, open_log
 
 
@@ -15,6 +17,14 @@ async def test_nothing_is_kept_for_a_hold_that_has_ended(file):
             pass
         await log.append([Message("things", "a", b"1")])
         assert not subscription._parts[0].buffer
+
+
+async def test_a_file_that_cannot_be_read_in_time_ends_the_start(file, monkeypatch):
+    monkeypatch.setattr(commits, "START_SECONDS", 0.01)
+    monkeypatch.setattr(Writer, "_run", lambda _: None)
+    with pytest.raises(FatalError, match="could not be read within"):
+        async with open_log(file):
+            pass
 
 
 @pytest.mark.parametrize("partition", [-1, 1])

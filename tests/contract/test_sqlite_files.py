@@ -202,6 +202,13 @@ async def test_an_older_schema_is_brought_up_to_date_and_a_newer_one_refused(fil
             pass
 
 
+async def test_who_writes_nothing_hears_too_that_a_newer_version_has_taken_over(file):
+    async with open_log(file) as log, log.subscribe("states", "readers", nothing, no_offsets) as subscription:
+        schema.prepare(file, [topic.name for topic in TOPICS], 1, (*schema.STEPS, lambda _: None))
+        with pytest.raises(FatalError, match="a newer version of this program has taken the file over"):
+            await everything(subscription)
+
+
 async def test_a_step_that_fails_leaves_the_old_schema(file):
     async with open_log(file):
         pass
@@ -223,6 +230,7 @@ async def test_what_it_does_is_measured(file):
         await log.append([state("a", "1"), state("a", "2")])
         assert value("processor_append_records_total", {"topic": "states"}) == 2
         assert value("processor_append_seconds_count") == 1
+        assert (value("processor_append_seconds_sum") or 0) > 0
         assert value("processor_log_pending_bytes") == 0
         assert (value("processor_log_size_bytes", {"file": "database"}) or 0) > 0
         file.rename(beside(file, "elsewhere"))
