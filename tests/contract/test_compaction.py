@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -68,6 +69,15 @@ async def test_the_last_value_of_each_key_stays(file):
         await log.append([state("a", "3")])
         assert await log.compact(clock.moment + timedelta(hours=26)) == 1
         assert await rows(log, "states") == [("b", b"2"), ("c", b"0"), ("a", b"3")]
+
+
+async def test_what_was_looked_at_is_not_looked_at_again(file):
+    async with clocked(file) as (log, clock):
+        await log.append([state("a", "0"), state("a", "1")])
+        clock.moment += timedelta(hours=26)
+        assert await log.compact(clock.moment) == 1
+        with closing(sqlite3.connect(file)) as plain:
+            assert plain.execute("SELECT max(cleaned) FROM partitions").fetchone() == (2,)
 
 
 async def test_nothing_younger_than_the_senders_retries_is_touched(file):

@@ -48,13 +48,13 @@ async def test_what_was_reduced_is_not_taken_for_damage(file):
 
 async def test_the_newest_is_spared_where_somebody_has_not_read_it(file):
     async with open_log(file) as log, log.subscribe("states", "readers", nothing, no_offsets) as subscription:
-        await log.append([state("a", "1"), state("a", "2")])
+        await log.append([state("a", number) for number in "012"])
         assert await log.behind("a") == {}
-        await subscription.commit({0: 1})
+        await subscription.commit({0: 2})
         assert await log.behind("a") == {"readers": "states"}
         await log.erase("a", {}, {"states"})
         assert await rows(log, "states") == [("a", b"2")]
-        await subscription.commit({0: 2})
+        await subscription.commit({0: 3})
         assert await log.behind("a") == {}
 
 

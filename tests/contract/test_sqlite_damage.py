@@ -62,11 +62,11 @@ async def read_all(log) -> int:
 
 async def test_a_whole_file_is_verified_and_its_copy_too(filled, tmp_path):
     async with open_log(filled) as log:
-        await log.append([Message("states", "k1", None)])
+        await log.append([Message("states", "k1", None), Message("states", "k2", b"without a digest")])
         await log.backup(tmp_path / "copy.db")
     for file in (filled, tmp_path / "copy.db"):
         found = verify(file)
-        assert (found.records, found.changed, found.damages) == (len(LETTERS) + 1, 0, [])
+        assert (found.records, found.changed, found.damages) == (len(LETTERS) + 2, 0, [])
 
 
 @pytest.mark.parametrize("table", ["partitions", "sqlite_schema"])
@@ -109,7 +109,7 @@ async def test_changed_bytes_that_sqlite_takes_as_they_are_are_found_by_the_reco
         await log.check()
     assert main(["log", "verify", str(filled)]) == 1
     told, summary = capsys.readouterr().out.splitlines()
-    assert told.startswith("states-")
+    assert told.startswith("states-0@")
     assert told.endswith(": not the bytes that were written")
     assert summary.endswith("400 records read, 1 of them changed")
 
