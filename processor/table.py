@@ -111,7 +111,7 @@ class Table(Generic[E, V]):
                 message = record.message
                 if (message.key if message.value is None else message.headers.get("ce_subject")) in newest.missed:
                     self._take(record)
-        self._position[partition] = max(start, end)
+        self._position[partition] = end
 
     def _pass_by(self, record: Record, newest: Newest, states: States[E, V]) -> None:
         """Of a record that a newer one may replace."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 
+from processor.errors import RetryableError
 from processor.event import Event
 from processor.eventlog import EventLog, Message, Record, Topic
 from processor.eventlog.partitions import partition_of
@@ -98,6 +99,24 @@ async def test_catch_up_folds_only_what_is_new_and_says_so(log):
     assert await table.catch_up(log, 0)
     assert table.get(HERE) == 11
     assert not await table.catch_up(log, 0)
+
+
+async def test_what_was_folded_before_a_failure_is_not_folded_twice(log, monkeypatch):
+    table, read = Table(Counted, fold=add), log.read
+    await table.load(log, 0)
+    await append(log, counted(HERE, 1), counted(HERE, 10))
+
+    async def broken(*place):
+        async for record in read(*place):
+            yield record
+            raise RetryableError("the disk does not answer")
+
+    monkeypatch.setattr(log, "read", broken)
+    with pytest.raises(RetryableError):
+        await table.catch_up(log, 0)
+    monkeypatch.setattr(log, "read", read)
+    assert await table.catch_up(log, 0)
+    assert table.get(HERE) == 11
 
 
 async def test_own_outputs_count_before_they_are_in_the_log(log):

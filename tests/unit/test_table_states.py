@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -102,6 +103,14 @@ async def test_what_was_replaced_is_not_read(log: SqliteLog) -> None:
     table = counting()
     await table.load(log, 0)
     assert UNREAD == ["8"]
+
+
+async def test_a_tombstone_is_one_whatever_its_headers_say(log: SqliteLog, caplog: pytest.LogCaptureFixture) -> None:
+    await log.append([record(1), replace(record(2), value=None)])
+    table = counting()
+    await table.load(log, 0)
+    assert table.get(HERE) is None
+    assert not caplog.records, "it is not told to be unreadable"
 
 
 async def test_what_comes_later_is_folded_onto_it(log: SqliteLog) -> None:
