@@ -218,6 +218,25 @@ async def test_stopping_with_many_connections(handed_over: list[object], opened:
     assert not handed_over
 
 
+async def test_who_came_after_all_others_had_gone_is_answered_at_the_end_too(opened: list[PlainConnection]) -> None:
+    async with AsyncExitStack() as stack:
+        to = await stack.enter_async_context(door())
+        async with connection(to) as (reader, writer):
+            writer.write(post("e1"))
+            await answer(reader)
+        await until_gone(opened[0])
+        async with connection(to) as (reader, writer):
+            to.log.gate = asyncio.Event()
+            to.log.waiting.clear()
+            writer.write(post("e2"))
+            await to.log.waiting.wait()
+            stopping = asyncio.ensure_future(stack.pop_all().aclose())
+            await until(lambda: opened[1]._close)
+            to.log.gate.set()
+            assert await answer(reader) == (202, {"ids": ["e2"]})
+            await stopping
+
+
 async def test_a_post_that_never_comes_whole_does_not_hold_up_the_end(
     monkeypatch: pytest.MonkeyPatch, handed_over: list[object], opened: list[PlainConnection]
 ) -> None:
