@@ -134,6 +134,9 @@ async def test_refusals_say_what_to_do(status: int, reason: str, body: bytes, he
         assert to.count("processor_refused_total", reason=reason) == 1
         assert ("WWW-Authenticate" in answered) == (status == 401)
         assert (answered.get("Accept-Encoding") == "gzip, deflate") == (status == 415)
+        assert (answered.get("Connection") == "close") == (reason in ("damaged", "too-large", "encoding")), (
+            "a rest may come"
+        )
 
 
 async def test_too_large_without_a_content_length() -> None:
