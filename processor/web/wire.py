@@ -105,7 +105,7 @@ class Wire(asyncio.Transport):
 
     def pause_reading(self) -> None:
         """Until `resume_reading`; may be called again."""
-        if not (self._closing or self._paused):
+        if not self._closing:
             self._paused = True
             self._loop.remove_reader(self._number)
 
