@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -83,7 +83,7 @@ class Chains:
         data["hash"] = link_hash(head.hash, message.headers, data)
         self._heads[partition] = Head(head.sequence + 1, data["hash"])
         value = orjson.dumps(data)
-        return replace(message, value=value, headers={**message.headers, "ce_datadigest": digest(value)})
+        return message._replace(value=value, headers={**message.headers, "ce_datadigest": digest(value)})
 
     def _chain(self, partition: int) -> str:
         return f"{self._group}/{partition}"

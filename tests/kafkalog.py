@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,11 +28,11 @@ class Names:
         return name.removeprefix(f"{self.mark}.")
 
     def out(self, messages: Sequence[Message]) -> list[Message]:
-        return [replace(message, topic=self.outside(message.topic)) for message in messages]
+        return [message._replace(topic=self.outside(message.topic)) for message in messages]
 
     def back(self, records: Sequence[Record]) -> list[Record]:
         return [
-            replace(r, topic=self.inside(r.topic), message=replace(r.message, topic=self.inside(r.topic)))
+            r._replace(topic=self.inside(r.topic), message=r.message._replace(topic=self.inside(r.topic)))
             for r in records
         ]
 

@@ -16,19 +16,19 @@ from functools import lru_cache
 from math import inf
 from typing import NamedTuple, Protocol
 
+NO_HEADERS: Mapping[str, str] = {}
 
-@dataclass(frozen=True, slots=True)
-class Message:
+
+class Message(NamedTuple):
     """Not yet in the log. `value` None deletes the key from a compacted topic (a tombstone)."""
 
     topic: str
     key: str
     value: bytes | None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NO_HEADERS
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """In the log: `offset` counts from 0 in its partition, `timestamp` is when it was appended (UTC)."""
 
     topic: str

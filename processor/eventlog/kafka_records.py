@@ -48,14 +48,18 @@ def encode(messages: Iterable[Message], partitions: int, largest: Mapping[str, i
 
 
 def _row(message: Message) -> Row:
-    names, value = message.headers, message.value
+    value = message.value
+    headers: list[tuple[str, bytes]] = []
     try:
         key = message.key.encode()
-        headers = [(name, text.encode()) for name, text in names.items()]
-        size = len(key) + len(value or b"") + len("".join(names).encode()) + len("".join(names.values()).encode())
+        size = len(key) + len(value or b"") + OVERHEAD
+        for name, text in message.headers.items():
+            told = text.encode()
+            headers.append((name, told))
+            size += len(name.encode()) + len(told) + 10
     except (AttributeError, TypeError, UnicodeEncodeError) as error:
         raise PoisonError(f"this message cannot be written: {error}") from error
-    return Row(key, value, headers, size + OVERHEAD + 10 * len(headers))
+    return Row(key, value, headers, size)
 
 
 def decode(topic: str, partition: int, records: Iterable[Any]) -> Sequence[Record]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ def strange(draw: st.DrawFn, message: Message) -> Message:
         else:
             _bend(draw, data)
     value = draw(st.sampled_from([orjson.dumps(data)] * 5 + [json.dumps(data, indent=1).encode(), b"[]", b"{"]))
-    return replace(message, headers=headers, value=value)
+    return message._replace(headers=headers, value=value)
 
 
 def _object(value: bytes | None) -> dict[str, Any]:

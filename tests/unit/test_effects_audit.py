@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 
 from processor.audit import OUTCOMES, Chains, verify
@@ -68,8 +66,8 @@ async def test_tampering_with_the_trail_shows() -> None:
         await until(lambda: outside.total() == 6)
     records = log.all(OUTCOMES)
     data = orjson.loads(records[2].message.value or b"")
-    changed = replace(records[2].message, value=orjson.dumps(data | {"status": "refused"}))
-    log.tamper(OUTCOMES, records[2], replace(records[2], message=changed))
+    changed = records[2].message._replace(value=orjson.dumps(data | {"status": "refused"}))
+    log.tamper(OUTCOMES, records[2], records[2]._replace(message=changed))
     [fault] = (await verify(log)).broken
     assert "the content does not fit its hash" in fault
     log.tamper(OUTCOMES, records[2], None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from dataclasses import replace
 
 from processor.errors import PoisonError, RetryableError
 from processor.event import Event
@@ -70,8 +69,8 @@ async def test_a_group_may_read_what_other_programs_wrote_in_their_own_way() -> 
 
     for number, kind in ((1, "somebody's"), (2, "nobody's"), (3, Fact.type)):
         message = fact("s/1", number).to_message()
-        await log.append([replace(message, headers={**message.headers, "ce_type": kind})])
-    await log.append([replace(message, value=b"junk")])
+        await log.append([message._replace(headers={**message.headers, "ce_type": kind})])
+    await log.append([message._replace(value=b"junk")])
     async with running(Group("outside", Fact.topic, (on(Fact, keep),), reads=reads), log):
         await until(lambda: len(got) == 2)
     assert got == [1, 3]

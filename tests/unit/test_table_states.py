@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -106,7 +105,7 @@ async def test_what_was_replaced_is_not_read(log: SqliteLog) -> None:
 
 
 async def test_a_tombstone_is_one_whatever_its_headers_say(log: SqliteLog, caplog: pytest.LogCaptureFixture) -> None:
-    await log.append([record(1), replace(record(2), value=None)])
+    await log.append([record(1), record(2)._replace(value=None)])
     table = counting()
     await table.load(log, 0)
     assert table.get(HERE) is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from calendar import isleap
-from dataclasses import replace
 from datetime import date
 from typing import ClassVar
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
 from handlers.events import Decision, Fate, Requested
-from processor.event import Event
+from processor.event import Event, Written
 from processor.eventlog import Record
 from processor.shapes import Shape
 from processor.verbatim import IS_DAY, IS_INSTANT, glance, read, verbatim
@@ -35,7 +34,7 @@ def test_every_record_of_ours_is_read_as_it_was_written() -> None:
 
 
 @given(
-    st.sampled_from(RECORDS).flatmap(lambda one: strange(one.message).map(lambda other: replace(one, message=other)))
+    st.sampled_from(RECORDS).flatmap(lambda one: strange(one.message).map(lambda other: one._replace(message=other)))
 )
 def test_whatever_a_record_is_the_class_has_the_last_word(record: Record) -> None:
     kind = KINDS[record.topic]
@@ -64,7 +63,7 @@ def test_nothing_is_told_at_a_glance_of_headers_that_are_not_as_we_write_them(ot
 
     def seen(headers: dict[str, str | None]) -> Written | None:
         told = {name: text for name, text in headers.items() if text is not None}
-        return glance(KINDS[record.topic], replace(record, message=replace(record.message, headers=told)))
+        return glance(KINDS[record.topic], record._replace(message=record.message._replace(headers=told)))
 
     assert seen(HEADERS) is not None
     assert seen({**HEADERS, **other}) is None
@@ -75,7 +74,7 @@ def test_an_older_record_is_completed_by_its_class() -> None:
         data = orjson.loads(record.message.value or b"")
         if "deleted" in data:
             del data["deleted"]
-            older = replace(record, message=replace(record.message, value=orjson.dumps(data)))
+            older = record._replace(message=record.message._replace(value=orjson.dumps(data)))
             assert verbatim(KINDS[record.topic], older) is None
             assert read(KINDS[record.topic], older) == verbatim(KINDS[record.topic], record)
 

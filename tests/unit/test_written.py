@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import orjson
@@ -85,7 +84,7 @@ async def test_what_an_older_version_wrote_is_complete_when_it_is_read_back() ->
     kept = desk.log.records[PresenceUpdated.topic]
     data = orjson.loads(kept[0].message.value or b"")
     older = {name: value for name, value in data.items() if name not in ("timeZone", "outOfOffice", "deleted")}
-    kept[0] = replace(kept[0], message=replace(kept[0].message, value=orjson.dumps(older)))
+    kept[0] = kept[0]._replace(message=kept[0].message._replace(value=orjson.dumps(older)))
     await desk.restart()
     row = desk.tables[PresenceUpdated.topic].get(kept[0].message.key)
     assert row is not None
@@ -97,9 +96,9 @@ async def test_a_raw_record_whose_time_is_none_is_no_envelope() -> None:
     desk = await Desk.open()
     await desk.post(presence("BUSY", "2026-03-09T13:00:00.000Z", "1"))
     (record,) = desk.log.records["genesys.raw"]
-    strange = replace(record.message, headers={**record.message.headers, "ce_time": "yesterday"})
+    strange = record.message._replace(headers={**record.message.headers, "ce_time": "yesterday"})
     with pytest.raises(ValueError, match="yesterday"):
-        Raw.from_record(replace(record, message=strange))
+        Raw.from_record(record._replace(message=strange))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,7 @@ async def test_a_record_that_another_program_wrote_wrongly_keeps_nobody_from_the
     await desk.post(presence("BUSY", "2026-03-09T13:00:00.000Z", "1"))
     (record,) = desk.log.records[PresenceUpdated.topic]
     headers = {**record.message.headers, "ce_subject": "agent/u-9", header: text}
-    desk.log.add(replace(record.message, key="agent/u-9", headers=headers))
+    desk.log.add(record.message._replace(key="agent/u-9", headers=headers))
     await desk.restart()
     assert [subject for subject, _ in desk.tables[PresenceUpdated.topic].items()] == [record.message.key]
 
@@ -129,5 +128,5 @@ async def test_a_fence_of_another_spelling_compares_as_its_instant_does() -> Non
     await desk.post(presence("BUSY", "2026-03-09T13:00:00.000Z", "1"))
     (record,) = desk.log.records[PresenceUpdated.topic]
     told = orjson.dumps({"presence": ["2026-03-09T14:00:00+01:00", 0, "1"]}).decode()
-    strange = replace(record, message=replace(record.message, headers={**record.message.headers, "ce_fences": told}))
+    strange = record._replace(message=record.message._replace(headers={**record.message.headers, "ce_fences": told}))
     assert PresenceUpdated.from_record(strange).fences == {"presence": Fence("2026-03-09T13:00:00.000Z", 0, "1")}
