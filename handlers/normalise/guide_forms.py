@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from handlers.normalise.words import identifier, moment, reference
+from handlers.normalise.words import identifier, moment, reference, spelled
 from processor.errors import PoisonError
 from processor.timezones import to_utc, zone
 
@@ -146,7 +146,7 @@ def time_of(body: Mapping[str, Any]) -> datetime | None:
             continue
         if key == "utcTimestamp" or "agentTimeZone" not in body or not isinstance(value, str):
             return found
-        wall = datetime.fromisoformat(value)
+        wall = spelled(value)
         return found if wall.tzinfo else _from_wall(wall, body["agentTimeZone"], found)
     return None
 

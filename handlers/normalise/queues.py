@@ -118,8 +118,10 @@ def _guide_fields(told: Mapping[str, Any], before: Data | None) -> Fields:
     fields: Fields = {}
     if "slaTarget" in told or "slaPercent" in told:
         percent, target = number(told.get("slaPercent")), number(told.get("slaTarget"))
-        if target is None and "slaTarget" in told:
+        if "slaTarget" in told and (target is None or target < 0):
             raise PoisonError(f"slaTarget should be seconds, found {told['slaTarget']!r:.80}", "slaTarget")
+        if percent is not None and not 0 <= percent <= 100:
+            raise PoisonError(f"slaPercent should be 0 to 100, found {told['slaPercent']!r:.80}", "slaPercent")
         medium = media(told.get("queueType")) or _only_medium(levels)
         level = dict(levels.get(medium, NO_LEVEL))
         if percent is not None:

@@ -15,7 +15,7 @@ from handlers.events import SchedulePattern, ScheduleUpdated
 from handlers.normalise.effective import in_effect
 from handlers.normalise.hours import horizon_at
 from handlers.normalise.reading import Candidate, Context, Data, Merge, Reading, look
-from handlers.normalise.words import identifier, mapping, objects, version
+from handlers.normalise.words import identifier, mapping, objects, reference, version
 from processor.errors import PoisonError
 from processor.event import Fence, Raw, Written, blank
 from processor.shapes import document
@@ -182,7 +182,8 @@ def _guide_pattern(schedule: Mapping[str, Any], role: str) -> Data:
     if entries is None:
         raise PoisonError("a schedule without its weekly entries", "scheduleEntries")
     holidays = schedule.get("holidays") or []
-    if not isinstance(holidays, list):
+    ids = [reference(one) for one in holidays] if isinstance(holidays, list) else [""]
+    if not all(ids):
         raise PoisonError("holidays is no list of holiday ids", "holidays")
     return {
         **NO_PATTERN,
@@ -191,7 +192,7 @@ def _guide_pattern(schedule: Mapping[str, Any], role: str) -> Data:
         "role": role,
         "timeZone": zone(schedule.get("timezoneId"), "timezoneId").key,
         "pattern": {"entries": entries},
-        "holidays": [str(one) for one in holidays],
+        "holidays": ids,
     }
 
 

@@ -20,8 +20,12 @@ NUMERIC = (int, float, str)
 """What JSON may hold a number in."""
 AHEAD = timedelta(days=1)
 """Clocks differ, a day by zones mixed up. A time further ahead of its receipt is no time at which a thing happened."""
+DIGITS = (10, 13)
+"""How many a text of seconds, or of milliseconds, since 1970 has in our days."""
 LONGEST_ID = 256
 LONGEST_TIME = 40
+SECONDS_BELOW = 100_000_000_000
+"""Milliseconds below this lie before March 1973, when there was nothing of ours: such a number counts seconds."""
 DEEPEST = 40
 
 
@@ -52,20 +56,38 @@ def media(word: object) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """An ISO string (UTC where no offset is given) or epoch milliseconds, in UTC cut to milliseconds."""
+    """An ISO string (UTC where no offset is given) or a number since 1970, in UTC cut to milliseconds."""
     try:
         if isinstance(value, str):
-            read = datetime.fromisoformat(value)
+            read = spelled(value)
             if read.tzinfo is not UTC:
                 read = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
         elif type(value) is int or type(value) is float:
-            read = EPOCH + timedelta(milliseconds=value)
+            read = _since_epoch(value)
         else:
             return None
     except (ValueError, OverflowError):
         return None
     # Nothing of ours happened before 1970; near the year 9999 an hour more cannot be worked out.
     return whole_milliseconds(read) if EPOCH <= read < LATEST else None
+
+
+def spelled(text: str) -> datetime:
+    """What a text shows, without an offset where it names none. Raises ValueError, or OverflowError, for no time.
+
+    Beside ISO 8601 as Python reads it: small letters, a zone's name behind the offset, a number since 1970.
+    """
+    if text.isdecimal() and len(text) in DIGITS:
+        return _since_epoch(int(text))
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(text.strip().upper().partition("[")[0])
+
+
+def _since_epoch(number: float) -> datetime:
+    """Milliseconds, or seconds where milliseconds would make it a time before all that can have happened."""
+    return EPOCH + timedelta(milliseconds=number if abs(number) >= SECONDS_BELOW else number * 1000)
 
 
 def told(value: object) -> str | None:

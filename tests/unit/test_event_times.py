@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -28,6 +29,41 @@ async def test_an_event_from_the_future_happened_when_it_was_received(desk: Desk
     (event,) = clean(await desk.post(presence("AVAILABLE", instant(desk.now), "2")))
     assert isinstance(event, PresenceUpdated)
     assert (event.presence, event.time_source) == ("AVAILABLE", "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-03-09t13:59:00.217z",
+        " 2026-03-09T13:59:00.217Z ",
+        "2026-03-09T14:59:00.217+01:00[Europe/Berlin]",
+        "2026-03-09T09:59:00.217999999-0400",
+        "1773064740217",
+        1773064740217,
+        1773064740.217,
+    ],
+)
+async def test_the_same_moment_in_other_spellings(desk: Desk, said: Any):
+    (event,) = clean(await desk.post(presence("BUSY", said, "1")))
+    assert (instant(event.time), event.time_source) == ("2026-03-09T13:59:00.217Z", "")
+
+
+@pytest.mark.parametrize("said", [1773064740, "1773064740"])
+async def test_seconds_are_not_taken_for_milliseconds_of_1970(desk: Desk, said: Any):
+    (event,) = clean(await desk.post(presence("BUSY", said, "1")))
+    assert instant(event.time) == "2026-03-09T13:59:00.000Z"
+
+
+@pytest.mark.parametrize("said", ["17730647402", "177306474021700", "soon", "2026-02-30T13:00:00Z", 1e300])
+async def test_what_is_no_time_is_not_guessed_at(desk: Desk, said: Any):
+    (event,) = clean(await desk.post(presence("BUSY", said, "1")))
+    assert (event.time, event.time_source) == (NOW, "received")
+
+
+async def test_a_wall_time_may_have_a_small_t(desk: Desk):
+    body = {"event": "presence:updated", "userId": AGENT, "presenceId": "Break", "agentTimeZone": "America/New_York"}
+    (event,) = clean(await desk.post(body | {"timestamp": "2026-03-09t09:00:04"}))
+    assert instant(event.time) == "2026-03-09T13:00:04.000Z"
 
 
 async def test_one_time_of_several_in_the_future_is_the_events_time(desk: Desk):

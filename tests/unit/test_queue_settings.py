@@ -160,7 +160,10 @@ async def test_a_callback_with_nothing_but_the_id_is_a_reason_to_look(desk: Desk
     assert (fate(events), lookups(events)) == ("looked-up", [("queue", "queue/q-1")])
 
 
-async def test_a_target_that_is_no_number_is_poison(desk: Desk):
+@pytest.mark.parametrize(
+    ("field", "value"), [("slaTarget", "soon"), ("slaTarget", -1), ("slaPercent", 101), ("slaPercent", -1)]
+)
+async def test_a_target_that_no_queue_can_have_is_poison(desk: Desk, field: str, value: Any):
     with pytest.raises(PoisonError) as caught:
-        await desk.post({"type": "routingQueueUpdated", "data": GUIDE | {"slaTarget": "soon"}})
-    assert caught.value.field == "slaTarget"
+        await desk.post({"type": "routingQueueUpdated", "data": GUIDE | {field: value}})
+    assert caught.value.field == field

@@ -109,6 +109,12 @@ async def test_holidays_of_the_settings_close_the_day_in_the_schedules_zone_and_
     assert record.schedules[0].holidays == ("founders", "who-knows")
 
 
+async def test_a_holiday_may_be_named_by_a_reference():
+    desk = await Desk.open(holidays={"founders": ("2026-03-12",)})
+    (record,) = await desk.post(callback(holidays=[{"id": "founders"}]))
+    assert [(one.date, one.reason) for one in record.exceptions] == [(date(2026, 3, 12), "founders")]
+
+
 async def test_a_holiday_cuts_what_runs_into_it_overnight():
     entries = [{"daysOfWeek": ["wednesday", "thursday"], "startTime": "22:00", "endTime": "06:00"}]
     desk = await Desk.open(holidays={"h": ("2026-03-12",)})
@@ -130,6 +136,7 @@ async def test_a_holiday_cuts_what_runs_into_it_overnight():
             "scheduleEntries[0].startTime",
         ),
         ({"holidays": "christmas"}, "holidays"),
+        ({"holidays": ["h", {"date": "2026-12-25"}]}, "holidays"),
         ({"scheduleGroupId": None}, "scheduleGroupId"),
     ],
 )
