@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from processor.effects import Effects
@@ -108,7 +109,7 @@ class Consumer:
             member.group.ticks,
             tasks,
             self._append,
-            member.sleep(member.gone),
+            partial(member.pause, member.gone),
             member.tables.catch_up_all,
             partitions=member.log.partitions,
             now=member.now,

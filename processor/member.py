@@ -254,5 +254,6 @@ class Member:
         kind = type(error).__name__
         self.metrics.attempts.labels(self.group.name, kind).inc()
         level = logging.INFO if isinstance(error, ProcessorError) else logging.WARNING
-        facts = facts | {"group": self.group.name, "attempt": attempt, "error": error_text(error, self.redact)}
+        self.progress.failure = error_text(error, self.redact)
+        facts = facts | {"group": self.group.name, "attempt": attempt, "error": self.progress.failure}
         log.log(level, what, extra=facts)

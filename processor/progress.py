@@ -31,6 +31,8 @@ class Progress:
     paused: set[int] = field(default_factory=set)
     waiting: int = 0
     """Records that wait for another attempt."""
+    failure: str = ""
+    """Why the last attempt failed; what has succeeded since does not erase it."""
     done: int = 0
     parked: int = 0
 

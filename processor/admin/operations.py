@@ -16,11 +16,11 @@ class Operations(Protocol):
 
         `{"at", "log", "loop": {"mode", "queues", "offeredAbove", "serviceLevelBelow"}, "off": [sentence],
         "counts": {"received", "published", "decisions", "effects", "deadLetters"}, "topics": [{"topic", "records"}],
-        "groups": [{"group", "topic", "lag", "waiting", "done", "parked", "lagSeconds", "stuckSeconds"}], "decisions":
-        [the last, newest first: {"time", "queueId", "name", "mediaType", "action", "about", "reason", "seen"}],
-        "outcomes": [{"time", "subject", "kind", "status", "error", "latencyMs"}], "requests": [{"time", "id", "kind",
-        "subject", "by", "status"}]}`; what is missing is shown as unknown. `lag` is null until the
-        group has measured it.
+        "groups": [{"group", "topic", "lag", "waiting", "error", "done", "parked", "lagSeconds", "stuckSeconds"}],
+        "decisions": [the last, newest first: {"time", "queueId", "name", "mediaType", "action", "about", "reason",
+        "seen"}], "outcomes": [{"time", "subject", "kind", "status", "error", "latencyMs"}], "requests": [{"time", "id",
+        "kind", "subject", "by", "status"}]}`; what is missing is shown as unknown. `lag` is null until the
+        group has measured it, `error` unless something waits: then why the last attempt failed.
         """
         ...
 

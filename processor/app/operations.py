@@ -118,6 +118,7 @@ class Desk:
             "topic": one.topic,
             "lag": sum(one.lag.values()) if one.measured else None,
             "waiting": one.waiting,
+            "error": one.failure or None if one.waiting else None,
             "done": one.done,
             "parked": one.parked,
             "lagSeconds": round((now - one.oldest).total_seconds(), 3) if one.oldest else 0,

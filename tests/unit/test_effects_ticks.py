@@ -10,10 +10,11 @@ import pytest
 from processor.audit import OUTCOMES, verify
 from processor.errors import FatalError, RetryableError
 from processor.eventlog.partitions import partition_of
+from processor.progress import Progress
 from processor.retry import Interrupted
 from processor.routing import Tick
 from processor.table import Table, last
-from tests.unit.engine import Note, Told, fact, forever, note, put, running, told, until
+from tests.unit.engine import Fact, Note, Told, fact, forever, note, put, running, told, until
 from tests.unit.memorylog import MemoryLog
 from tests.unit.outside import Outside
 
@@ -39,6 +40,26 @@ async def test_ticks_run_at_the_start_and_their_outputs_are_appended_and_chained
         await until(lambda: ran >= 4)
     assert len(log.all(OUTCOMES)) >= 2
     assert (await verify(log)).broken == []
+
+
+async def test_a_tick_between_two_runs_is_no_record_that_waits() -> None:
+    log, outside, progress, ran = MemoryLog(), Outside(), Progress("outside", Fact.topic), asyncio.Event()
+
+    async def work() -> None:
+        ran.set()
+
+    tick = Tick("hourly", "state", timedelta(hours=1), work)
+    asleep: list[int] = []
+
+    async def pause(leaving: asyncio.Event, _: float) -> None:
+        asleep.append(progress.waiting)
+        await leaving.wait()
+        raise Interrupted
+
+    async with running(outside.group(ticks=(tick,)), log, progress=progress, pause=pause):
+        await until(lambda: bool(asleep))
+    assert ran.is_set()
+    assert asleep == [0]
 
 
 async def test_a_fatal_tick_stops_the_group() -> None:

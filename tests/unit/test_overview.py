@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from processor.app.operations import Desk
+from processor.errors import FarSideDown
 from processor.eventlog import Message
 from processor.progress import Progress
 from processor.settings import load
 from processor.telemetry import Metrics
+from tests.unit.engine import Fact, fact, put, running, until
 from tests.unit.memorylog import MemoryLog
+from tests.unit.outside import Outside
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -30,6 +34,27 @@ async def test_how_far_a_group_is_behind_is_unknown_until_it_was_measured():
     await group.measure(log, metrics, NOW, {partition: 3}, None)
     (shown,) = (await desk.overview())["groups"]
     assert (shown["lag"], shown["lagSeconds"]) == (0, 0)
+
+
+async def test_why_a_group_waits_is_shown_as_long_as_it_waits():
+    log, outside, group = MemoryLog(), Outside(), Progress("outside", Fact.topic)
+    desk = Desk(load({}), log, [group], Metrics.build(), lambda: NOW)
+    outside.trouble["s/0"] = FarSideDown("wfm: POST /events answered 401")
+    await put(log, [fact("s/0", 0)])
+    back = asyncio.Event()
+
+    async def until_it_is_back(_leaving: asyncio.Event, _seconds: float) -> None:
+        await back.wait()
+
+    async with running(outside.group(), log, progress=group, pause=until_it_is_back):
+        await until(lambda: bool(group.waiting))
+        (shown,) = (await desk.overview())["groups"]
+        assert shown["error"] == "FarSideDown: wfm: POST /events answered 401"
+        outside.trouble.clear()
+        back.set()
+        await until(lambda: group.done == 1)
+        (shown,) = (await desk.overview())["groups"]
+        assert shown["error"] is None
 
 
 async def test_the_lag_of_a_partition_that_has_left_is_told_by_its_new_owner_alone():
