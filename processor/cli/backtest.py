@@ -26,7 +26,8 @@ def add(subparsers: Any) -> None:
         nargs="*",
         type=Path,
         metavar="FILE",
-        help="lines of `tail volume --json` and `tail queues --json`; default: the log of the settings",
+        help="lines of `tail volume --json` and `tail queues --json`, where the loop acted also of `tail decisions "
+        "--json`; default: the log of the settings",
     )
     parser.add_argument(
         "--rule",

@@ -25,6 +25,20 @@ async def test_what_would_have_been_done() -> None:
     assert [one.target.get("serviceLevelSeconds") for one in decisions if one.action == "adjust"] == [45.0, 30.0]
 
 
+async def test_hours_are_judged_by_the_target_that_people_wanted_then() -> None:
+    decisions = await replay(Settings(), {QUEUE: queue(45, at=200)}, [*BUSY, *CALM])
+    assert [one.target.get("serviceLevelSeconds") for one in decisions if one.action != "suggest"] == [45.0, 30.0, 60.0]
+
+
+async def test_what_the_loop_had_tightened_is_not_taken_for_peoples_wish() -> None:
+    (adjusted, *_) = await replay(Settings(), {QUEUE: queue(60)}, BUSY)
+    later = [volume(minute, offered=800, target=45) for minute in range(62, 80, 2)]
+    rule = with_rule(Settings(), ["offered_above=700"])
+    assert await replay(rule, {QUEUE: queue(60)}, [BUSY[0], *later], [adjusted]) == []
+    (mistaken, *_) = await replay(rule, {QUEUE: queue(60)}, [BUSY[0], *later])
+    assert mistaken.baseline["serviceLevelSeconds"] == 45
+
+
 async def test_another_rule_decides_otherwise_and_queues_out_of_reach_are_left_alone() -> None:
     quiet = with_rule(Settings(), ["offered_above=700"])
     assert await replay(quiet, {QUEUE: queue(60)}, [*BUSY, *CALM]) == []
@@ -45,6 +59,8 @@ async def test_lines_of_tail_are_read_whatever_their_order(tmp_path: Path) -> No
     file.write_text("{}\n")
     with pytest.raises(PoisonError, match=r"recorded\.jsonl:1"):
         await backtest(Settings(), [file])
+    with pytest.raises(PoisonError, match=r"none\.jsonl: cannot be read: No such file or directory$"):
+        await backtest(Settings(), [tmp_path / "none.jsonl"])
 
 
 def test_a_limit_that_does_not_exist_is_told_with_those_that_do() -> None:

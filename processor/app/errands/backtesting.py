@@ -1,12 +1,14 @@
 """What the loop would have decided about volume that was recorded: the very rules, nothing is asked or changed.
 
-What the adjustments would have done to the volume nobody knows: each hour is judged as it came.
+What the adjustments would have done to the volume nobody knows: each hour is judged as it came, by the target that
+people wanted then. A queue's last record says only what they want now.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import orjson
 
 import handlers
-from handlers.events import Decision, QueueUpdated, VolumeUpdated
+from handlers.events import Decision, QueueUpdated, Standing, VolumeUpdated
 from handlers.feedback import Feedback
 from handlers.policy import Mode
 from processor.app.log import open_log
@@ -25,6 +27,8 @@ from processor.eventlog import EventLog, Message, Record
 from processor.settings import Settings
 from processor.shapes import renewed
 from processor.table import Table
+
+RECORDED: tuple[type[QueueUpdated | VolumeUpdated | Decision], ...] = (QueueUpdated, VolumeUpdated, Decision)
 
 
 class Blank:
@@ -42,6 +46,39 @@ class Blank:
         yield
 
 
+@dataclass(slots=True)
+class Wanted:
+    """The queues with the targets that people had set, as time goes by.
+
+    Where something stands on a medium, the loop's own in those days (`acted`, in the order of the times) or what is
+    tried now, people want its baseline; else what the volume was measured against.
+    """
+
+    queues: dict[str, QueueUpdated]
+    acted: deque[Decision]
+    stood: dict[str, Mapping[str, Standing]] = field(default_factory=dict)
+
+    def at(self, volume: VolumeUpdated, tried: Mapping[str, Standing]) -> QueueUpdated | None:
+        """The queue when this volume was told; None for one that is not known."""
+        while self.acted and self.acted[0].time <= volume.time:
+            one = self.acted.popleft()
+            self.stood[one.subject] = one.standing
+        queue = self.queues.get(volume.subject)
+        if queue is None:
+            return None
+        wanted: dict[str, Any] = {volume.media_type: volume.service_level_target_seconds}
+        for stands in (tried, self.stood.get(volume.subject, {})):
+            wanted |= {medium: one.baseline.get("serviceLevelSeconds") for medium, one in stands.items()}
+        levels = {
+            medium: level.model_copy(
+                update={"service_level_seconds": wanted.get(medium) or level.service_level_seconds}
+            )
+            for medium, level in queue.media_types.items()
+        }
+        self.queues[volume.subject] = queue.model_copy(update={"media_types": levels})
+        return self.queues[volume.subject]
+
+
 async def backtest(settings: Settings, files: Sequence[Path]) -> tuple[list[Decision], Mapping[str, str]]:
     """In the order of the volume's times, and the queues' names by subject.
 
@@ -52,12 +89,16 @@ async def backtest(settings: Settings, files: Sequence[Path]) -> tuple[list[Deci
     events = _from_files(files) if files else await _from_log(settings)
     queues = {event.subject: event for event in events if isinstance(event, QueueUpdated)}
     volumes = sorted((e for e in events if isinstance(e, VolumeUpdated)), key=lambda event: (event.time, event.id))
+    acted = sorted((e for e in events if isinstance(e, Decision)), key=lambda event: event.time)
     names = {subject: queue.name for subject, queue in queues.items()}
-    return await replay(settings, queues, volumes), names
+    return await replay(settings, queues, volumes, acted), names
 
 
 async def replay(
-    settings: Settings, queues: Mapping[str, QueueUpdated], volumes: Iterable[VolumeUpdated]
+    settings: Settings,
+    queues: Mapping[str, QueueUpdated],
+    volumes: Iterable[VolumeUpdated],
+    acted: Iterable[Decision] = (),
 ) -> list[Decision]:
     """As `act` would decide; a queue whose settings are not known is decided about never."""
     mind = handlers.judge(replace(policy(settings), mode=Mode.ACT))
@@ -66,8 +107,10 @@ async def replay(
     for table in tables:
         await table.load(blank, 0)
     made: list[Decision] = []
+    wanted = Wanted(dict(queues), deque(acted))
     for volume in volumes:
-        queue = queues.get(volume.subject)
+        last = mind.decisions.get(volume.subject)
+        queue = wanted.at(volume, last.standing if last else {})
         if queue is None:
             continue
         mind.queues.apply(renewed(queue, {"time": volume.time + timedelta(milliseconds=1)}))
@@ -90,7 +133,7 @@ async def _from_log(settings: Settings) -> list[Event]:
 
 
 async def _read(log: EventLog) -> AsyncIterator[Event]:
-    for kind in (QueueUpdated, VolumeUpdated):
+    for kind in RECORDED:
         for partition in range(log.partitions):
             async for record in log.read(kind.topic, partition, *await log.bounds(kind.topic, partition)):
                 if record.message.value is not None:
@@ -103,7 +146,8 @@ def _from_files(files: Sequence[Path]) -> list[Event]:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise PoisonError(f"{file} cannot be read: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            raise PoisonError(f"{file}: cannot be read: {why}") from error
         found += [event for number, line in enumerate(lines, 1) if (event := _event(line, f"{file}:{number}"))]
     return found
 
@@ -113,7 +157,7 @@ def _event(line: str, place: str) -> Event | None:
         return None
     try:
         said = orjson.loads(line)
-        kind = {one.topic: one for one in (QueueUpdated, VolumeUpdated)}.get(said["topic"])
+        kind = next((one for one in RECORDED if one.topic == said["topic"]), None)
         if kind is None or said["value"] is None:
             return None
         message = Message(said["topic"], said["key"], orjson.dumps(said["value"]), said["headers"])
