@@ -13,6 +13,8 @@ from pydantic import BaseModel
 Schema = Mapping[str, Any]
 
 LONGEST = 200
+NEAR = 0.65
+"""So alike a name must be to be what was perhaps meant (`difflib`)."""
 TYPES: Mapping[str, tuple[str, str, str, str]] = {
     "boolean": ("true or false", "", "", ""),
     "integer": ("a whole number", "minimum", "maximum", ""),
@@ -37,7 +39,7 @@ def meant(model: type[BaseModel], location: Sequence[int | str]) -> str | None:
     found = _at(whole, whole, list(location[:-1]))
     names = [name for choice in _choices(whole, found or {}) for name in choice.get("properties", ())]
     lower = {name.lower(): name for name in names}
-    near = get_close_matches(str(location[-1]).lower().replace("_", ""), lower, 1)
+    near = get_close_matches(str(location[-1]).lower().replace("_", ""), lower, 1, NEAR)
     return lower[near[0]] if near else None
 
 

@@ -54,8 +54,14 @@ class InvalidRequest(PoisonError):
         self.problems = tuple(problems)
 
 
+ELSEWHERE = "docs/requests.md has the fields of this kind"
+
+
 class Part(BaseModel):
     """A value inside a request: camelCase outside, nothing that nobody reads."""
+
+    elsewhere: ClassVar[str] = ELSEWHERE
+    """Where a person finds what may stand there."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -115,7 +121,6 @@ def place(location: Iterable[int | str]) -> str:
     return said
 
 
-ELSEWHERE = "docs/requests.md has the fields of this kind"
 NOT_PYDANTICS = (
     (re.compile(r"^Value error, "), ""),
     (re.compile(r"a valid dictionary( or instance of \w+)?|a valid mapping"), "names and values"),
@@ -124,7 +129,7 @@ NOT_PYDANTICS = (
 """Its words for what a file has."""
 
 
-def problem_of(model: type[BaseModel], error: ErrorDetails) -> Problem:
+def problem_of(model: type[Part], error: ErrorDetails) -> Problem:
     """In words for the writer of a file; a validator of ours has its own: `ValueError(message, remedy)`."""
     told = (error.get("ctx") or {}).get("error")
     if isinstance(told, ValueError) and len(told.args) == 2:
@@ -134,7 +139,7 @@ def problem_of(model: type[BaseModel], error: ErrorDetails) -> Problem:
         message = theirs.sub(ours, message)
     if error["type"] == "extra_forbidden":
         near = meant(model, error["loc"])
-        return Problem(place(error["loc"]), message, f"{f'{near}, or ' if near else ''}leave it out; {ELSEWHERE}")
+        return Problem(place(error["loc"]), message, f"{f'{near}, or ' if near else ''}leave it out; {model.elsewhere}")
     if error["type"] != "missing" and not isinstance(error["input"], dict | list):
         message = f"{message}, not {error['input']!r}"[:300]
-    return Problem(place(error["loc"]), message, would_do(model, error["loc"]) or ELSEWHERE)
+    return Problem(place(error["loc"]), message, would_do(model, error["loc"]) or model.elsewhere)

@@ -50,6 +50,8 @@ Emails = Annotated[
 class Simulation(Part):
     """A simulation file."""
 
+    elsewhere = "examples/simulation.yaml has all of them"
+
     queue: Queue
     emails: Annotated[Emails, Field(examples=[{"count": 100, "fields": {"priority": {"high": 0.1, "low": 0.9}}}])]
     """The contacts, of whatever medium; only their `priority` and the fields that rules name matter."""

@@ -83,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Exit codes: 0 done, 1 failed, 2 usage or settings, 3 input not valid, 4 refused because of a conflict, "
         "5 not permitted, 6 far side unreachable.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and exit")
     subparsers = parser.add_subparsers(
         title="commands, each with a --help of its own", dest="command", metavar="COMMAND", required=True
     )
@@ -104,6 +105,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(error)
 
 
+class _Version(argparse.Action):
+    """Read when it is asked for: the metadata of packages take longer to find than the parser to build."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Exits with 0."""
+        print(parser.prog, import_module("processor.app.documents.asyncapi").product_version())
+        parser.exit()
+
+
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
@@ -116,5 +126,6 @@ def _explain(error: BaseException) -> int:
     if code is None:
         raise error
     remedy = getattr(error, "remedy", None)
-    print(f"genesys-processor: {error}" + (f" ({remedy})" if remedy else ""), file=sys.stderr)
+    said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    print(f"genesys-processor: {said}" + (f" ({remedy})" if remedy else ""), file=sys.stderr)
     return code

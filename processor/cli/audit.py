@@ -7,6 +7,7 @@ from typing import Any
 
 from processor.app.log import open_log
 from processor.audit import verify
+from processor.cli.actions import action
 from processor.settings import load
 
 
@@ -14,7 +15,7 @@ def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("audit", help="check the audit trail", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    check = actions.add_parser("verify", help="exit 1 when a link was changed, is missing or stands twice")
+    check = action(actions, "verify", "exit 1 when a link was changed, is missing or stands twice")
     check.set_defaults(run=lambda _: asyncio.run(_verify()))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from processor.app.log import open_log
+from processor.cli.actions import action
 from processor.cli.tail import readable
 from processor.event import instant
 from processor.replays import list_dead, replay, show
@@ -20,11 +21,11 @@ def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("dead-letters", help="list, show or replay parked records", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="one line each").set_defaults(run=lambda _: asyncio.run(_list()))
-    one = actions.add_parser("show", help="all of one, with its payload")
-    one.add_argument("id", help="<group>.<topic>.<partition>.<offset>, as list prints it")
+    action(actions, "list", "one line each").set_defaults(run=lambda _: asyncio.run(_list()))
+    one = action(actions, "show", "all of one, with its payload")
+    one.add_argument("id", metavar="ID", help="<group>.<topic>.<partition>.<offset>, as list prints it")
     one.set_defaults(run=lambda options: asyncio.run(_show(options)))
-    again = actions.add_parser("replay", help="hand them to their group again")
+    again = action(actions, "replay", "hand them to their group again")
     again.add_argument("ids", nargs="*", metavar="ID", help="as `list` prints them")
     again.add_argument("--all", action="store_true", help="all that were not replayed yet")
     again.add_argument("--dry-run", action="store_true", help="say which, do nothing")

@@ -13,7 +13,9 @@ from processor.settings import load
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("forget", help="erase a subject from the log", description=__doc__)
-    parser.add_argument("subject", help="agent/<user id>, queue/<id>, schedule-group/<id> or campaign/<id>")
+    parser.add_argument(
+        "subject", metavar="SUBJECT", help="agent/<user id>, queue/<id>, schedule-group/<id> or campaign/<id>"
+    )
     parser.set_defaults(run=_run)
 
 

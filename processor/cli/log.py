@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from processor.app.log import log_file, open_file
-from processor.errors import ConflictError, FatalError, RetryableError
+from processor.cli.actions import action
+from processor.errors import ConflictError, FatalError, PoisonError, RetryableError
 from processor.eventlog.sqlite_verify import verify
 from processor.settings import load
 
@@ -17,11 +18,11 @@ def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("log", help="copy or verify the embedded log while it runs", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    backup = actions.add_parser("backup", help="copy the log while it runs; the copy opens like the log")
-    backup.add_argument("file", type=Path, help="a file that does not exist yet")
+    backup = action(actions, "backup", "copy the log while it runs; the copy opens like the log")
+    backup.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
     backup.set_defaults(run=lambda options: asyncio.run(_backup(options)))
-    check = actions.add_parser("verify", help="read all of it: exit 1 when something is not as it was written")
-    check.add_argument("file", type=Path, nargs="?", help="a copy (default: the log of the settings)")
+    check = action(actions, "verify", "read all of it: exit 1 when something is not as it was written")
+    check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a copy (default: the log of the settings)")
     check.set_defaults(run=_verify)
 
 
@@ -39,6 +40,8 @@ async def _backup(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     file = options.file or log_file(load())
+    if not file.exists():
+        raise PoisonError(f"{file}: there is no such file")
     found = verify(file)
     for damage in found.damages:
         print(damage)

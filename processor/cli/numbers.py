@@ -16,6 +16,11 @@ def counted(text: str) -> int:
     return _whole(text, 1, 2**31)
 
 
+def days(text: str) -> int:
+    """A month at most: what Genesys keeps of an answer's details is no longer."""
+    return _whole(text, 1, 31)
+
+
 def seconds(text: str) -> float:
     """From 0, and not without end."""
     try:

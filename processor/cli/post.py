@@ -15,12 +15,14 @@ import aiohttp
 import orjson
 
 from processor.clients.api import open_session
+from processor.clients.refusals import why
 from processor.errors import PoisonError, ProcessorError, RefusedError, RetryableError
 from processor.event import instant
 from processor.settings import Settings, SettingsError, load
 from processor.signatures import sign, sign_hub
 
 EXAMPLE = "http://127.0.0.1:8080/webhooks/genesys"
+LONGEST_ANSWER = 200
 TIMEOUT = aiohttp.ClientTimeout(total=15)
 
 
@@ -50,9 +52,9 @@ async def _post(options: argparse.Namespace) -> int:
             except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
                 raise SettingsError(f"--url {url!r} is no web address such as {EXAMPLE}") from error
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
-                raise RetryableError(f"{url} does not answer: {error}; is the receiver running?") from error
+                raise RetryableError(f"{url} does not answer: {why(error)}; is the receiver running?") from error
             if answer.status != 202:
-                raise _refused(answer.status, f"{file}: {answer.status} {text}")
+                raise _refused(answer.status, f"{file}: {answer.status} {_said(text)}")
             print(text)
     return 0
 
@@ -63,6 +65,17 @@ def target(settings: Settings) -> str:
         raise SettingsError("RECEIVER_PORT=0 is another port at each start: name the receiver with --url")
     scheme = "https" if settings.receiver_tls_cert else "http"
     return f"{scheme}://{settings.receiver_host}:{settings.receiver_port}/webhooks/genesys"
+
+
+def _said(text: str) -> str:
+    """What a receiver of ours says of it, in a line; of whoever else answered the beginning."""
+    try:
+        said = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        said = None
+    if not isinstance(said, dict) or "detail" not in said:
+        return " ".join(text.split())[:LONGEST_ANSWER]
+    return " ".join(str(said[part]) for part in ("detail", "remedy") if said.get(part))
 
 
 def _refused(status: int, text: str) -> ProcessorError:

@@ -11,6 +11,7 @@ from typing import Any
 
 from processor.app.log import open_log, utc_now
 from processor.app.queues import Queues
+from processor.cli.actions import action
 from processor.errors import PoisonError
 from processor.settings import load
 
@@ -22,15 +23,15 @@ def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("queues", help="list queues; freeze or resume the loop on them", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="every queue, what stands on it, and who froze it")
+    listing = action(actions, "list", "every queue, what stands on it, and who froze it")
     listing.set_defaults(run=lambda _: asyncio.run(_list()))
-    for action, says in (("freeze", "the loop leaves these queues alone"), ("resume", "the loop minds them again")):
-        brake = actions.add_parser(action, help=says)
+    for word, says in (("freeze", "the loop leaves these queues alone"), ("resume", "the loop minds them again")):
+        brake = action(actions, word, says)
         brake.add_argument("ids", nargs="*", metavar="ID", help="queue ids, or names as `list` shows them")
         brake.add_argument("--all", action="store_true", help="all queues that are known")
         brake.add_argument("--restore", action="store_true", help="put the remembered baseline back now")
         brake.add_argument("--reason", default="", help="kept in the audit trail")
-        brake.set_defaults(run=lambda options, kind=action, p=brake: asyncio.run(_brake(options, kind, p)))
+        brake.set_defaults(run=lambda options, kind=word, p=brake: asyncio.run(_brake(options, kind, p)))
 
 
 async def _list() -> int:

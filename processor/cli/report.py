@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from processor.app.errands.reports import REPORTS, Question, report
+from processor.cli.numbers import days
 from processor.settings import load
 
 
@@ -21,7 +22,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("kind", choices=list(REPORTS), help="about what")
     parser.add_argument("id", metavar="ID", help="its id in Genesys; of a schedule in the guide dialect GROUP/SCHEDULE")
     parser.add_argument(
-        "--days", type=int, default=7, choices=range(1, 32), metavar="N", help="look back so many days (default: 7)"
+        "--days", type=days, default=7, metavar="N", help="look back so many days, 31 at most (default: 7)"
     )
     parser.add_argument(
         "--queue",
@@ -68,4 +69,4 @@ def _value(value: object) -> str:
         return "-"
     if isinstance(value, Mapping):
         return f"({_row(value)})"
-    return " ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
+    return "; ".join(map(_value, value)) if isinstance(value, list | tuple) else "; ".join(str(value).splitlines())

@@ -23,7 +23,9 @@ PAUSE_SECONDS = 0.2
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("tail", help="print the records of a topic", description=__doc__)
-    parser.add_argument("topic", help="for example genesys.presence (the prefix genesys. may be left out)")
+    parser.add_argument(
+        "topic", metavar="TOPIC", help="for example genesys.presence (the prefix genesys. may be left out)"
+    )
     parser.add_argument("--from", dest="start", choices=("beginning", "end"), default="end", help="default: end")
     parser.add_argument("--until-end", action="store_true", help="stop at what is there now")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")

@@ -7,6 +7,7 @@ committed, and wait for ever.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -169,8 +170,12 @@ def translated(what: str) -> Iterator[None]:
         raise RetryableError(f"Kafka: {what}: {told(error)}") from error
 
 
+BROKERS = re.compile(r" from \[\(.*\)\]$")
+"""What aiokafka adds of the addresses that it tried: they are named already."""
+
+
 def told(error: BaseException) -> str:
     """The error in words; many of aiokafka's say nothing but their name."""
-    text = str(error)
+    text = BROKERS.sub("", str(error))
     name = type(error).__name__
     return text if name in text else f"{name}: {text}" if text else name

@@ -91,6 +91,8 @@ def reason(path: Path, error: Exception) -> str:
     """What happened to the file, and what a person can do about it."""
     if isinstance(error, Trouble):
         return f"event log {path}: {error}"
+    if isinstance(error, OSError):
+        return f"event log {path}: {error.strerror}"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return f"event log {path}: {_REASONS.get(code, 'it did not take the request')} ({error})"
 

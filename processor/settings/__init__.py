@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
 def _problem(item: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in item["loc"])
     message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "string_pattern_mismatch":
+        message = f"must be written like {Settings.model_fields[place].default}"
     return f"{PREFIX}{place.upper()}: {message}" if place else message
 
 
@@ -88,7 +91,11 @@ def _why(error: Exception) -> str:
         return f"it is no YAML at {place} (a text with signs in it wants quotes)"
     if isinstance(error, OSError):
         return str(error.strerror)
-    return "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else "it is no YAML"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    if isinstance(error, yaml.YAMLError):
+        return "it is no YAML"
+    return "it holds a date or a number that there is not (a text that looks like one wants quotes)"
 
 
 def _with_secrets(written: Any, model: type[BaseModel], where: str, problems: list[str]) -> Any:
@@ -122,7 +129,9 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
                 problems.append(f"{name.removesuffix('_FILE')} and {name}: set one of them")
             _read_secret(values, field.removesuffix("_file"), value, name, problems)
         else:
-            problems.append(f"{name} is no setting of this program (see `genesys-processor check`)")
+            near = get_close_matches(field, Settings.model_fields, 1, 0.65)
+            perhaps = f": perhaps {PREFIX}{near[0].upper()}" if near else " (see `genesys-processor check`)"
+            problems.append(f"{name} is no setting of this program{perhaps}")
     return values
 
 

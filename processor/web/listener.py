@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -154,7 +155,7 @@ async def listening(runner: web.BaseRunner, where: Where) -> AsyncIterator[str]:
         try:
             await site.start()
         except OSError as error:
-            raise FatalError(f"cannot listen on {where.host} port {where.port}: {error.strerror or error}") from error
+            raise FatalError(f"cannot listen on {where.host} port {where.port}: {_why(error)}") from error
         # No TaskGroup: it would wrap what the block raises, and the block is the caller's.
         follow = asyncio.create_task(_follow(where.tls, context)) if where.tls and context else None
         try:
@@ -165,6 +166,11 @@ async def listening(runner: web.BaseRunner, where: Where) -> AsyncIterator[str]:
                 await asyncio.wait([follow])
     finally:
         await runner.cleanup()
+
+
+def _why(error: OSError) -> str:
+    """In the system's words; asyncio's own repeat the address."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 def _site(runner: web.BaseRunner, where: Where, context: ssl.SSLContext | None) -> web.TCPSite:

@@ -16,6 +16,7 @@ from processor.cli import main
         (["sandbox", "--wfm-port", "-1"], "--wfm-port"),
         (["kafka", "--port", "x"], "--port"),
         (["drift", "--limit", "0"], "--limit"),
+        (["report", "queue", "q-1", "--days", "0"], "--days"),
         (["demo", "--seconds", "nan"], "--seconds"),
         (["demo", "--kill-at", "-3"], "--kill-at"),
     ],

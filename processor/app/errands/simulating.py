@@ -14,6 +14,7 @@ from handlers.requests.words import InvalidRequest, Problem
 from handlers.simulate.distribution import as_data, as_picture, as_table
 from handlers.simulate.routing import simulate
 from handlers.simulate.simulation import Simulation
+from processor.app.requests.files import fault
 from processor.drawing.png import png
 from processor.drawing.svg import svg
 
@@ -51,14 +52,14 @@ def _mapping(path: Path) -> Mapping[str, Any]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InvalidRequest([Problem(str(path), f"cannot be read: {error.strerror}", EXAMPLE)]) from error
+        raise InvalidRequest([Problem(str(path), fault(error), EXAMPLE)]) from error
     try:
         found = orjson.loads(content)
     except orjson.JSONDecodeError:
         try:
             found = yaml.safe_load(content)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidRequest([Problem(str(path), f"neither JSON nor YAML: {error}", EXAMPLE)]) from error
+            raise InvalidRequest([Problem(str(path), fault(error), EXAMPLE)]) from error
     if not isinstance(found, dict):
         raise InvalidRequest([Problem(str(path), "not one object with queue, emails and agents", EXAMPLE)])
     return found

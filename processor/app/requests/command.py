@@ -43,7 +43,7 @@ def exit_code(outcome: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What would happen; `error` when it would be turned down."""
+    """What would happen; `error` when it would be turned down, neither it nor a plan for a word to the loop."""
 
     request: Request
     plan: Plan | None = None
@@ -65,6 +65,8 @@ class Planned:
     def shown(self) -> dict[str, Any]:
         """Names and values for people and programs: the difference by field, the facts, the exact calls."""
         told: dict[str, Any] = {"request": self.request.kind, "subject": self.request.subject()}
+        if self.plan is None and self.error is None:
+            return {**told, "would": "be handed to the loop, which carries it out"}
         if self.plan is None:
             remedy = getattr(self.error, "remedy", None)
             told |= {"would": "be refused", "error": str(self.error), **({"remedy": remedy} if remedy else {})}
@@ -167,8 +169,12 @@ class Requesting:
 
     async def plans(self, requests: Sequence[Request]) -> AsyncIterator[Planned]:
         """One after the other. Raises `RetryableError` when Genesys does not answer."""
-        one_shot = self._one_shot()
+        one_shot = None
         for request in requests:
+            if isinstance(request, BrakeRequest):
+                yield Planned(request)
+                continue
+            one_shot = one_shot or self._one_shot()
             try:
                 planned = Planned(request, await one_shot.plan(request))
             except (PoisonError, RefusedError) as error:

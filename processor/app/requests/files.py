@@ -62,15 +62,19 @@ def read_files(paths: Sequence[Path]) -> list[Request]:
                 except InvalidRequest as error:
                     problems += [replace(one, place=f"{where} {one.place}".strip()) for one in error.problems]
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            problems.append(Problem(str(path), _said(error), "a YAML or JSON file with one request or a list of them"))
+            problems.append(Problem(str(path), fault(error), "a YAML or JSON file with one request or a list of them"))
     if problems:
         raise InvalidRequest(problems)
     return requests
 
 
-def _said(error: Exception) -> str:
+def fault(error: Exception) -> str:
+    """Why a file is none of ours, in one line; where it is no YAML the place too."""
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror}"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"it is no YAML at line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
     return " ".join(str(error).split())[:300]
 
 

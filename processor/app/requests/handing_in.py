@@ -138,13 +138,12 @@ class Wait:
         self, asked: Sequence[Requested], sleep: Callable[[float], Any] = asyncio.sleep
     ) -> AsyncIterator[dict[str, Any]]:
         """The end of each, as it comes, without limit of time."""
-        open_ids = {one.id for one in asked}
+        open_ids = {one.id: one.kind for one in asked}
         while open_ids:
             async for record in self._news():
                 request_id = _data(record).get("requestId") or record.message.headers.get("ce_id", "")
                 if request_id in open_ids and (end := _end(record, request_id)) and end["status"] != STARTED:
-                    open_ids.discard(request_id)
-                    yield end
+                    yield {"kind": open_ids.pop(request_id), **end}
             if open_ids:
                 await sleep(LOOK_EVERY)
 

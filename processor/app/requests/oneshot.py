@@ -160,7 +160,7 @@ def _not_the_brake(request: Request) -> None:
     if isinstance(request, BrakeRequest):
         raise RefusedError(
             f"{request.kind} is a word to the loop, which reads it in the log",
-            "hand it in without --now and --dry-run, or say `queues freeze|resume`",
+            "hand it in without --now, or say `queues freeze|resume`",
         )
 
 
