@@ -34,6 +34,15 @@ SPELLINGS = ("webhook-", "svix-")
 """How the three headers of a signature begin: the standard's own names, and those of its oldest sender."""
 
 
+PROOFS = {
+    "Basic": "a user and password",
+    "ApiKey": "a header with a key",
+    "StandardWebhooks": "a signature (Standard Webhooks)",
+    "HubSignature": "X-Hub-Signature-256",
+}
+"""By the scheme of a challenge: what a person calls it."""
+
+
 class PublicKey(Protocol):
     """Whether the owner of a key pair signed something (`processor.publickeys`)."""
 
@@ -236,7 +245,8 @@ class Verifier:
         proofs = ("authorization", *(name for name, _ in self.api_keys))
         if any(name in headers for name in proofs):
             raise Unauthorised("wrong-credentials", "The credentials are not the ones configured here.")
-        raise Unauthorised("no-credentials", f"Proof of the caller is missing; this receiver takes: {self.challenge}")
+        takes = " or ".join(words for scheme, words in PROOFS.items() if scheme in self.challenge)
+        raise Unauthorised("no-credentials", f"Proof of the caller is missing; this receiver takes {takes}.")
 
     def _standard(
         self, headers: Mapping[str, str], spelling: str, bodies: Sequence[bytes], now: datetime

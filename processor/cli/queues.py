@@ -50,7 +50,12 @@ def _parts(queue: dict[str, Any]) -> Iterator[str]:
     yield "; ".join(f"{medium} adjusted, step {one['step']}" for medium, one in queue["standing"].items())
     yield "; ".join(f"{medium} is being given back" for medium in queue["givingBack"])
     yield f"{len(queue['joinedByLoop'])} members joined by the loop" if queue["joinedByLoop"] else ""
-    yield f"frozen by {queue['frozen']['by']} at {queue['frozen']['at']}" if queue["frozen"] else ""
+    yield _frozen(queue["frozen"]) if queue["frozen"] else ""
+
+
+def _frozen(freeze: dict[str, Any]) -> str:
+    why = f": {freeze['reason']}" if freeze.get("reason") else ""
+    return f"frozen by {freeze.get('by') or 'somebody'} at {freeze['at']}{why}"
 
 
 def _target(queue: dict[str, Any], medium: str, told: float) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from processor.cli import main
 from processor.cli.post import _said
+from processor.cli.queues import _frozen
 from processor.eventlog.kafka_connection import told
 from processor.settings import SettingsError, load
 from processor.web.listener import _why
@@ -86,6 +87,12 @@ def test_what_a_freeze_would_do(tmp_path: Path, capsys: pytest.CaptureFixture[st
     (tmp_path / "freeze.yaml").write_text(FREEZE)
     assert main(["request", str(tmp_path / "freeze.yaml"), "--dry-run"]) == 0
     assert "would: be handed to the loop" in capsys.readouterr().out
+
+
+def test_who_froze_a_queue_and_why() -> None:
+    freeze = {"by": "ana", "at": "2026-03-09T09:22:00.000Z", "reason": "we train"}
+    assert _frozen(freeze) == "frozen by ana at 2026-03-09T09:22:00.000Z: we train"
+    assert _frozen({**freeze, "by": "", "reason": ""}) == "frozen by somebody at 2026-03-09T09:22:00.000Z"
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

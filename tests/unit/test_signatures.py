@@ -118,6 +118,12 @@ def test_a_wrong_signature_refuses_whatever_else_is_right() -> None:
         verifier.verify({**signed(NEW), "x-hub-signature-256": "sha256=AAAA"}, BODY, NOW)
 
 
+def test_what_would_prove_it_is_told_in_words() -> None:
+    verifier = Verifier.build(secrets=[NEW], genesys=[], basic=["a:b"], api_keys=[])
+    with pytest.raises(Unauthorised, match=r"takes a user and password or a signature \(Standard Webhooks\)\.$"):
+        verifier.verify({}, BODY, NOW)
+
+
 def test_any_one_scheme_suffices() -> None:
     hub = "sha256=" + base64.b64encode(hmac.new(b"hub", BODY, hashlib.sha256).digest()).decode()
     verifier = Verifier.build(
