@@ -84,5 +84,8 @@ async def open_later(settings: Settings, metrics: Metrics, member_id: str) -> As
 @asynccontextmanager
 async def open_file(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[SqliteLog]:
     """The embedded log, for what only that can do. Raises `SettingsError` when the settings name another."""
-    async with SqliteLog.open(log_file(settings), TOPICS, settings.partitions, utc_now, metrics) as log:
+    path = log_file(settings)
+    if not path.exists():
+        logger.warning("new-log", extra={"what": f"there was no event log at {path}: it is made, and empty"})
+    async with SqliteLog.open(path, TOPICS, settings.partitions, utc_now, metrics) as log:
         yield log

@@ -8,6 +8,7 @@ because of a conflict, 5 not permitted, 6 far side unreachable.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -76,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us: the next file that is opened must not be it
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", closefd=False))
+    if logging.lastResort:
+        logging.lastResort.setFormatter(_Words())
     parser = argparse.ArgumentParser(
         prog="genesys-processor",
         description="Genesys Cloud events into a log, out to WFM systems and calendars, and back into the queues.",
@@ -103,6 +106,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _explain(_first(group))
     except tuple(kind for kind, _ in EXIT_CODES) as error:
         return _explain(error)
+
+
+class _Words(logging.Formatter):
+    """Of what is logged while no server has set up its own lines: all that there is to it, for a person."""
+
+    OWN = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The event and its facts."""
+        facts = [str(value) for name, value in vars(record).items() if name not in self.OWN]
+        return ": ".join((record.getMessage(), *facts))
 
 
 class _Version(argparse.Action):

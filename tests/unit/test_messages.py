@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.cli import main
+from processor.cli import _Words, main
 from processor.cli.post import _said
 from processor.cli.queues import _frozen
 from processor.eventlog.kafka_connection import told
@@ -93,6 +93,19 @@ def test_who_froze_a_queue_and_why() -> None:
     freeze = {"by": "ana", "at": "2026-03-09T09:22:00.000Z", "reason": "we train"}
     assert _frozen(freeze) == "frozen by ana at 2026-03-09T09:22:00.000Z: we train"
     assert _frozen({**freeze, "by": "", "reason": ""}) == "frozen by somebody at 2026-03-09T09:22:00.000Z"
+
+
+def test_a_log_that_there_was_not_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PROCESSOR_LOG", f"sqlite:///{tmp_path}/typo.db")
+    assert main(["tail", "volume", "--from", "beginning", "--until-end"]) == 0
+    (made,) = caplog.records
+    said = f"there was no event log at {tmp_path}/typo.db: it is made, and empty"
+    assert _Words().format(made) == f"new-log: {said}"
+    caplog.clear()
+    assert main(["tail", "volume", "--from", "beginning", "--until-end"]) == 0
+    assert caplog.records == []
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
