@@ -15,7 +15,8 @@ class Operations(Protocol):
         """What the console shows, read at this moment, quickly.
 
         `{"at", "log", "loop": {"mode", "queues", "offeredAbove", "serviceLevelBelow"}, "off": [sentence],
-        "counts": {"received", "published", "decisions", "effects", "deadLetters"}, "topics": [{"topic", "records"}],
+        "down": [name of a far side], "counts": {"received", "published", "decisions", "effects", "deadLetters"},
+        "topics": [{"topic", "records"}],
         "groups": [{"group", "topic", "lag", "waiting", "error", "done", "parked", "lagSeconds", "stuckSeconds"}],
         "decisions": [the last, newest first: {"time", "queueId", "name", "mediaType", "action", "about", "reason",
         "seen"}], "outcomes": [{"time", "subject", "kind", "status", "error", "latencyMs"}], "requests": [{"time", "id",

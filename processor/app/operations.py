@@ -69,6 +69,7 @@ class Desk:
                 "serviceLevelBelow": self._settings.loop_rule.service_level_below,
             },
             "off": switched_off(self._settings),
+            "down": self._down(),
             "counts": {
                 "received": appended["genesys.raw"],
                 "published": sum(appended[f"genesys.{name}"] for name in CLEAN),
@@ -83,6 +84,11 @@ class Desk:
             "decisions": [_decision(record, names) for record in await self._newest("genesys.decisions")],
             "outcomes": [_outcome(record) for record in await self._newest("genesys.outcomes")],
         }
+
+    def _down(self) -> list[str]:
+        """Far sides that count as down: ticks ask them too, and have no record that waits."""
+        samples = [one for family in self._metrics.breaker_open.collect() for one in family.samples]
+        return sorted(one.labels["far_side"] for one in samples if one.value)
 
     async def _appended(self, topic: str) -> int:
         return sum([(await self._log.bounds(topic, partition))[1] for partition in range(self._log.partitions)])

@@ -57,6 +57,14 @@ async def test_why_a_group_waits_is_shown_as_long_as_it_waits():
         assert shown["error"] is None
 
 
+async def test_far_sides_that_are_down_are_shown_though_no_record_waits():
+    metrics = Metrics.build()
+    desk = Desk(load({}), MemoryLog(), [], metrics, lambda: NOW)
+    metrics.breaker_open.labels("wfm").set(0)
+    metrics.breaker_open.labels("genesys").set_function(lambda: 1.0)
+    assert (await desk.overview())["down"] == ["genesys"]
+
+
 async def test_the_lag_of_a_partition_that_has_left_is_told_by_its_new_owner_alone():
     log, metrics = MemoryLog(), Metrics.build()
     group = Progress("normalise", "genesys.raw")
