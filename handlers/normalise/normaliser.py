@@ -26,7 +26,7 @@ from handlers.normalise import fences
 from handlers.normalise.bodies import parse
 from handlers.normalise.envelopes import DIGEST_ID
 from handlers.normalise.fences import NOTHING, Row
-from handlers.normalise.forms import body_of
+from handlers.normalise.forms import UNKNOWN, body_of
 from handlers.normalise.readers import READERS
 from handlers.normalise.reading import Candidate, Context, Data, Reader, Reading
 from handlers.normalise.words import DEEPEST, ahead, too_deep
@@ -93,7 +93,8 @@ class Normalise:
         """Raises PoisonError, naming the field, for what nobody knows and what lacks what its type promises."""
         reader = self.readers.get(raw.type)
         if reader is None:
-            raise PoisonError(f"no event that we know: {raw.type}", "type")
+            told = "nothing in it says what it is" if raw.type == UNKNOWN else raw.type
+            raise PoisonError(f"no event that we know: {told}", "type")
         if ahead(raw.time, raw.received_at):  # it would fence out all that really comes after it
             raw = raw._replace(time=raw.received_at, time_source="received")
         value = parse(raw.data)
