@@ -112,6 +112,23 @@ async def test_who_is_silent_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         writer.close()
 
 
+async def test_who_is_silent_for_a_moment_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, look = asyncio.Semaphore(0), plain.PlainConnection.look
+
+    def counted(self: plain.PlainConnection, now: float, idle_seconds: float) -> None:
+        look(self, now, idle_seconds)
+        looks.release()
+
+    monkeypatch.setattr(plain, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(plain.PlainConnection, "look", counted)
+    async with door() as to, connection(to) as (reader, writer):
+        for name in ("e1", "e2"):
+            writer.write(post(name))
+            assert await answer(reader) == (202, {"ids": [name]})
+            for _ in range(3):
+                await looks.acquire()
+
+
 async def test_a_half_closed_sender_hears_its_answer() -> None:
     async with door() as to, connection(to) as (reader, writer):
         to.log.gate = asyncio.Event()
@@ -235,4 +252,6 @@ async def test_whatever_comes_in_whatever_pieces_both_ways_answer_the_same(
         wanted = await told(ordinary, pieces)
     async with door() as quick:
         assert await told(quick, pieces) == wanted
+    answers, kept = wanted
+    assert len([one for one in answers if one.endswith(b" 202")]) == len(kept), "what was acknowledged is in the log"
     assert not [line for line in caplog.records if line.levelno >= logging.WARNING]

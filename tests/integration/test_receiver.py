@@ -21,14 +21,18 @@ from processor.web.callers import Proxies
 from processor.web.pages import Page
 from tests.integration.door import NOW, door, split
 
+BOTH_WAYS = pytest.mark.parametrize("by_plain", [True, False], ids=["plain", "ordinary"])
 
-async def test_202_with_the_ids_and_the_records_in_the_log() -> None:
-    async with door() as to:
+
+@BOTH_WAYS
+async def test_202_with_the_ids_and_the_records_in_the_log(by_plain: bool) -> None:
+    async with door(by_plain=by_plain) as to:
         status, content, headers = await to.post(b'[{"id":"a"},{"id":"b"}]')
         assert (status, content) == (202, {"ids": ["a", "b"]})
         assert headers["Content-Type"].startswith("application/json")
         assert [m.value for m in to.log.messages] == [b'{"id": "a"}', b'{"id": "b"}']
         assert to.count("processor_received_events_total") == 2
+        assert to.count("processor_posts_total", status="202") == 1
         assert to.count("processor_callers_total", credential="basic:1") == 1
 
 
@@ -42,13 +46,16 @@ async def test_what_alerts_are_for_is_counted_from_nought() -> None:
         assert shown == {"202": 0, "401": 0, "429": 0, "503": 0}
 
 
-async def test_an_empty_array_is_accepted_with_no_ids() -> None:
-    async with door() as to:
+@BOTH_WAYS
+async def test_an_empty_array_is_accepted_with_no_ids(by_plain: bool) -> None:
+    async with door(by_plain=by_plain) as to:
         assert (await to.post(b"[]"))[:2] == (202, {"ids": []})
+        assert not to.log.waiting.is_set(), "nothing is appended"
 
 
-async def test_202_comes_only_after_the_append() -> None:
-    async with door() as to:
+@BOTH_WAYS
+async def test_202_comes_only_after_the_append(by_plain: bool) -> None:
+    async with door(by_plain=by_plain) as to:
         to.log.gate = asyncio.Event()
         post = asyncio.ensure_future(to.post())
         await to.log.waiting.wait()
@@ -130,6 +137,7 @@ async def test_refusals_say_what_to_do(status: int, reason: str, body: bytes, he
         assert answered["Content-Type"] == "application/problem+json"
         assert content["status"] == status
         assert content["detail"]
+        assert ("remedy" in content) == (reason != "wrong-credentials")
         assert not to.log.messages
         assert to.count("processor_refused_total", reason=reason) == 1
         assert ("WWW-Authenticate" in answered) == (status == 401)

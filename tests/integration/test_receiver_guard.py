@@ -7,11 +7,13 @@ import base64
 import io
 import json
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
 from handlers.normalise.envelopes import envelopes
 from processor import receiver
+from processor.errors import RetryableError
 from processor.event import Delivery, Envelope
 from processor.receiver import PATH, Limits
 from processor.signatures import Verifier, sign
@@ -92,6 +94,36 @@ async def test_bodies_that_are_being_read_take_room() -> None:
             while (await to.post(b" " * 3000 + b'{"id":"e"}'))[0] != 202:
                 pass
         writer.close()
+
+
+@pytest.mark.parametrize("by_plain", [True, False], ids=["plain", "ordinary"])
+async def test_all_room_is_given_back_and_no_more(by_plain: bool) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"id":'
+        yield b'"e"}'
+
+    async with door(by_plain=by_plain, limits=Limits(in_flight_bytes=100)) as to:
+        for number in range(30):
+            assert (await to.post(pieces() if number % 2 else b'{"id":"e"}'))[0] == 202
+        assert (await to.post(b'{"id":"e"}'.ljust(100)))[0] == 202
+        assert (await to.post(b'{"id":"e"}'.ljust(101)))[0] == 503
+
+
+@pytest.mark.parametrize("by_plain", [True, False], ids=["plain", "ordinary"])
+async def test_a_body_may_be_as_large_as_is_said(by_plain: bool) -> None:
+    async with door(by_plain=by_plain, limits=Limits(max_bytes=100)) as to:
+        assert [(await to.post(b'{"id":"e"}'.ljust(size)))[0] for size in (100, 101)] == [202, 413]
+
+
+async def test_what_lies_with_us_is_always_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(receiver, "LINES_AT_ONCE", 1.0)
+    async with door() as to:
+        to.log.error = RetryableError("the disk is full")
+        for _ in range(4):
+            assert (await to.post())[0] == 503
+    assert len([line for line in caplog.records if line.message == "refused"]) == 4
 
 
 @pytest.mark.parametrize(
