@@ -109,6 +109,17 @@ class Judged(Event):
         return number * 2
 
 
+class Doubled(Event):
+    type: ClassVar[str] = "doubled"
+    topic: ClassVar[str] = "things"
+    number: int
+
+    @classmethod
+    def from_record(cls, record: Record) -> Doubled:
+        found = super().from_record(record)
+        return found.model_copy(update={"number": found.number * 2})
+
+
 class Inner(Shape):
     number: int | str
 
@@ -124,6 +135,7 @@ class Several(Event):
     [
         Bounded(id="1", time="2026-03-09T13:00:00Z", subject="a/1", number=4),
         Judged(id="1", time="2026-03-09T13:00:00Z", subject="a/1", number=4),
+        Doubled(id="1", time="2026-03-09T13:00:00Z", subject="a/1", number=4),
         Several(id="1", time="2026-03-09T13:00:00Z", subject="a/1", inner=Inner(number=4)),
         Decision(id="1", time="2026-03-09T13:00:00Z", subject="queue/1", queue_id="1", action="frozen", cause="c"),
         Requested(id="1", time="2026-03-09T13:00:00Z", subject="queue/1", kind="queue-freeze", fields={"queueId": "1"}),
@@ -134,6 +146,34 @@ def test_a_kind_that_reads_or_writes_in_ways_of_its_own_is_left_to_its_class(eve
     record = Record(event.topic, 0, 0, event.time, event.to_message())
     assert verbatim(type(event), record) is None
     assert read(type(event), record) == type(event).from_record(record).as_written()
+
+
+class Listed(Event):
+    type: ClassVar[str] = "listed"
+    topic: ClassVar[str] = "things"
+    words: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("words", "fences", "as_written"),
+    [
+        (["a", "b"], {}, True),
+        ([], {"state": ["2026-03-09T13:00:00.000Z", 1, "e"]}, True),
+        (["a", 1], {}, False),
+        (["a", None], {}, False),
+        ([], {"state": ["2026-03-09T13:00:00.000Z", "1", "e"]}, False),
+        ([], {"state": ["2026-03-09T13:00:00.000Z", 1, None]}, False),
+        ([], {"state": ["2026-03-09", 1, "e"]}, False),
+        ([], [], False),
+    ],
+)
+def test_only_what_has_the_types_in_which_it_is_written_is_read_so(
+    words: object, fences: object, as_written: bool
+) -> None:
+    message = Listed(id="1", time="2026-03-09T13:00:00Z", subject="a/1").to_message()
+    headers = {**message.headers, "ce_fences": orjson.dumps(fences).decode()}
+    written = replace(message, value=orjson.dumps({"words": words}), headers=headers)
+    assert (verbatim(Listed, Record("things", 0, 0, RECORDS[0].timestamp, written)) is not None) == as_written
 
 
 def test_a_fate_without_fences_has_none() -> None:
