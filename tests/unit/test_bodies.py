@@ -40,6 +40,17 @@ def test_a_bare_stream_is_read_even_where_its_first_byte_might_begin_a_zlib_head
     assert decompress(begun + b"\x03\x00", "deflate", 10) == b"abc"
 
 
+def test_a_bare_stream_is_read_even_where_its_first_bytes_pass_the_check_of_a_zlib_head() -> None:
+    bare = next(packed for n in range(10_000) if int.from_bytes((packed := squeezed(str(n)))[:2]) % 31 == 0)
+    assert bare[0] & 0x0F != 8
+    assert decompress(bare, "deflate", 10).isdigit()
+
+
+def squeezed(text: str) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(text.encode()) + packer.flush()
+
+
 def test_exactly_the_limit_passes_and_one_more_does_not() -> None:
     packed = gzip.compress(b"x" * 1000)
     assert len(decompress(packed, "gzip", 1000)) == 1000
