@@ -97,6 +97,8 @@ async def test_dead_letters_of_effects_are_never_dropped() -> None:
     assert (item.id, item.reason, item.field) == (f"outside.test.facts.{partition_of('s/0', 4)}.0", "poison", "userId")
     reasons = [counted({"group": "outside", "reason": reason}) for reason in ("poison", "exhausted", "bug")]
     assert reasons == [1, 0, 0], "an alert on a rise must see where it began"
+    ended = {"group": "outside", "outcome": "poison"}
+    assert metrics.registry.get_sample_value("processor_records_total", ended) == 1
     assert await committed(log) == 1
 
 
