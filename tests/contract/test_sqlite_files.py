@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -14,6 +15,7 @@ from processor.eventlog import sqlite_schema as schema
 from processor.eventlog import sqlite_writer as writer_module
 from processor.eventlog.sqlite import SqliteLog
 from processor.eventlog.sqlite_subscription import SqliteSubscription
+from processor.eventlog.sqlite_verify import verify
 from processor.telemetry import Metrics
 from tests.contract.filelog import START, TOPICS, content, no_offsets, nothing, open_log, rows, state
 
@@ -148,6 +150,14 @@ async def test_in_a_quiet_moment_everything_is_copied_down_so_that_a_cut_loses_n
         assert await rows(log, "states") == [BEFORE, AFTER]
     async with open_log(file) as log:
         assert await rows(log, "states") == [BEFORE, AFTER]
+
+
+@pytest.mark.usefixtures("never_quiet")
+async def test_what_only_the_write_ahead_file_holds_is_verified_where_nothing_can_be_written(file, monkeypatch):
+    async with open_log(file) as log:
+        await log.append([state("a", "before")])
+        monkeypatch.setattr(os, "access", lambda *_: False)
+        assert verify(file).records == 1
 
 
 async def test_a_damaged_file_is_refused_with_what_to_do(file):
