@@ -238,7 +238,10 @@ async def test_who_came_after_all_others_had_gone_is_answered_at_the_end_too(ope
 
 
 async def test_a_post_that_never_comes_whole_does_not_hold_up_the_end(
-    monkeypatch: pytest.MonkeyPatch, handed_over: list[object], opened: list[PlainConnection]
+    monkeypatch: pytest.MonkeyPatch,
+    handed_over: list[object],
+    opened: list[PlainConnection],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     cut: list[PlainConnection] = []
     monkeypatch.setattr(PlainConnection, "cut", cut.append)
@@ -251,6 +254,7 @@ async def test_a_post_that_never_comes_whole_does_not_hold_up_the_end(
         assert await asyncio.wait_for(reader.read(), 10) == b""
     assert not cut
     assert not handed_over
+    assert not caplog.records
 
 
 async def test_who_was_at_the_door_when_it_closed_is_answered_once(opened: list[PlainConnection]) -> None:
