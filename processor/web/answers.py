@@ -93,7 +93,7 @@ class Accepted(web.StreamResponse):
         """Head and body."""
         self._kept = request.keep_alive and request.version == HttpVersion11
         transport = request.transport
-        if transport is not None and not transport.is_closing():
+        if transport is not None:
             head, body = accepted(self._ids)
             transport.write(b"%b%b\r\n%b" % (head, b"" if self._kept else b"Connection: close\r\n", body))
         return request.writer

@@ -178,7 +178,6 @@ class WiredSite(web.TCPSite):
         assert isinstance(self._server, asyncio.Server)  # noqa: S101 - the loop's own
         for one in self._server.sockets:
             self._listeners.append(listener := one.dup())
-            listener.setblocking(False)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # who is accepted inherits it
             self._loop.remove_reader(one)
             self._loop.add_reader(listener, self._accept, listener)

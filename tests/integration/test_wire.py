@@ -22,7 +22,9 @@ from processor.web.plain import Answer, PlainConnection, PlainPosts
 from processor.web.wire import Wire
 from tests.integration.door import door
 from tests.integration.test_plain import answer, connection, post
-from tests.integration.test_plain_ends import OTHER, until
+from tests.integration.test_plain_ends import OTHER, opened, until
+
+__all__ = ["opened"]
 
 
 @contextmanager
@@ -87,6 +89,14 @@ async def test_a_bug_of_ours_ends_the_connection_at_which_it_showed() -> None:
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
     assert told == [bug]
+
+
+async def test_answers_do_not_wait_to_be_more(opened: list[PlainConnection]) -> None:
+    async with door() as to:
+        assert (await to.post())[0] == 202
+        there = opened[0]._transport.get_extra_info("socket")
+        assert there.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert there.gettimeout() == 0
 
 
 async def test_nothing_of_a_closed_connection_waits_for_the_garbage_collector() -> None:
