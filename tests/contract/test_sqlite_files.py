@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from processor.errors import FatalError, RetryableError
 from processor.eventlog import sqlite_schema as schema
 from processor.eventlog import sqlite_writer as writer_module
 from processor.eventlog.sqlite import SqliteLog
+from processor.eventlog.sqlite_hold import Hold
 from processor.eventlog.sqlite_subscription import SqliteSubscription
 from processor.eventlog.sqlite_verify import verify
 from processor.telemetry import Metrics
@@ -111,7 +113,7 @@ async def test_a_log_that_comes_back_with_less_ends_the_process(file):
 
 
 @pytest.mark.usefixtures("never_quiet")
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.999])
 async def test_a_cut_write_ahead_file_is_noticed_and_what_is_left_opens(file, share):
     async with open_log(file) as log, log.subscribe("states", "readers", nothing, no_offsets) as subscription:
         for number in range(50):
@@ -158,6 +160,36 @@ async def test_what_only_the_write_ahead_file_holds_is_verified_where_nothing_ca
         await log.append([state("a", "before")])
         monkeypatch.setattr(os, "access", lambda *_: False)
         assert verify(file).records == 1
+
+
+async def test_it_is_copied_down_once_and_only_when_some_looks_have_found_no_work(file, monkeypatch):
+    done, copied, foreign, copy_down = [], asyncio.Event(), Hold.foreign, Hold.copy_down
+    loop = asyncio.get_running_loop()
+
+    def look(self):
+        done.append("look")
+        return foreign(self)
+
+    def copy(self):
+        done.append("copy")
+        loop.call_soon_threadsafe(copied.set)
+        return copy_down(self)
+
+    def now():
+        done.append("write")
+        return START
+
+    monkeypatch.setattr(writer_module, "WATCH_SECONDS", 0.001)
+    monkeypatch.setattr(Hold, "foreign", look)
+    monkeypatch.setattr(Hold, "copy_down", copy)
+    async with SqliteLog.open(file, TOPICS, 1, now) as log:
+        await copied.wait()
+        await log.append([state("a", "1")])
+        while len(done) < 100:  # noqa: ASYNC110 - a thread tells nobody what it does
+            await asyncio.sleep(0)
+    after = done[done.index("write") :]
+    assert after[: writer_module.QUIET_TURNS + 2] == ["write", *["look"] * writer_module.QUIET_TURNS, "copy"]
+    assert after.count("copy") == 1
 
 
 async def test_a_damaged_file_is_refused_with_what_to_do(file):
