@@ -219,6 +219,17 @@ async def test_partitions_share_a_poll(file):
         assert len(await subscription.poll(1_000, 1)) == 190
 
 
+async def test_partitions_take_turns_where_a_poll_has_no_room_for_all(file):
+    keys = ["a", next(k for k in "bcdefg" if partition_of(k, 2) != partition_of("a", 2))]
+    async with (
+        open_log(file, partitions=2) as log,
+        log.subscribe("things", "readers", nothing, no_offsets) as subscription,
+    ):
+        await log.append([Message("things", key, b"") for key in keys for _ in range(10)])
+        await subscription.poll(2, 1)
+        assert {(await subscription.poll(1, 1))[0].partition for _ in range(2)} == {0, 1}
+
+
 async def test_polling_a_backlog_gives_the_loop_its_turns(file):
     async with open_log(file) as log, log.subscribe("things", "readers", nothing, no_offsets) as subscription:
         await log.append([Message("things", "a", b"") for _ in range(200)])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.errors import FatalError, RetryableError
+from processor.errors import FatalError, RetryableError, Revoked
 from processor.eventlog import Message
 from processor.eventlog import sqlite_commits as commits
 from processor.eventlog.sqlite_writer import Writer
@@ -32,6 +32,16 @@ async def test_a_file_that_cannot_be_read_in_time_ends_the_start(file, monkeypat
     with pytest.raises(FatalError, match="could not be read within"):
         async with open_log(file):
             pass
+
+
+async def test_who_waits_hears_that_his_hold_has_ended(file):
+    async with open_log(file) as log:
+        async with log.subscribe("things", "readers", nothing, no_offsets) as subscription:
+            waiting = asyncio.ensure_future(subscription.poll(10, 3600))
+            for _ in range(5):
+                await asyncio.sleep(0)
+        with pytest.raises(Revoked):
+            await asyncio.wait_for(waiting, 10)
 
 
 async def test_a_hold_of_which_a_part_cannot_be_assigned_ends_for_who_waits_too(file):
