@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import datetime
+from functools import partial
 
 import pytest
 
@@ -163,11 +164,16 @@ async def test_all_that_waits_is_one_batch_up_to_a_bound(file, disk, monkeypatch
     monkeypatch.setattr(writer, "MOST_IN_A_BATCH", most)
     metrics = Metrics.build()
     async with SqliteLog.open(file, TOPICS, 1, disk, metrics) as log, disk:
+        pending = partial(metrics.registry.get_sample_value, "processor_log_pending_bytes")
         first = log.append([state("a", "0")])
         await disk.at_work()
         others = [log.append([state("a", str(number))]) for number in range(1, 5)]
-        disk.allow(batches)
-        await asyncio.gather(first, *others)
+        disk.allow()
+        await first
+        assert (pending() or 0) >= 4
+        disk.allow(batches - 1)
+        await asyncio.gather(*others)
+        assert pending() == 0
         assert metrics.registry.get_sample_value("processor_append_seconds_count") == batches
         assert [value for _, value in await rows(log, "states")] == [b"0", b"1", b"2", b"3", b"4"]
 
