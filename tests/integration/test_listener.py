@@ -120,6 +120,21 @@ async def test_of_who_went_away_before_his_answer_nothing_is_told(
     assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
 
 
+async def test_a_bug_of_ours_is_told_and_the_sender_may_repeat_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def handle(_: web.BaseRequest) -> web.StreamResponse:
+        raise ZeroDivisionError
+
+    async with (
+        listening(runner_of(handle, 5), Where("127.0.0.1", 0)) as url,
+        ClientSession() as session,
+        session.post(url) as answer,
+    ):
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    (line,) = [line for line in caplog.records if line.levelno >= logging.WARNING]
+    assert line.message == "request-failed"
+    assert line.exc_info
+
+
 async def test_a_port_that_is_taken_is_said_so() -> None:
     async with door() as to:
         port = int(to.url.rpartition(":")[2])

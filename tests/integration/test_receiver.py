@@ -189,6 +189,8 @@ async def test_the_cloudevents_handshake() -> None:
             assert answer.headers["Allow"] == "POST, OPTIONS"
         async with to.session.options(to.url + PATH) as answer:
             assert "WebHook-Allowed-Origin" not in answer.headers
+    async with door(limits=Limits(rate=0.001)) as to, to.session.options(to.url + PATH, headers=asked) as answer:
+        assert answer.headers["WebHook-Allowed-Rate"] == "1", "0 would mean: never"
 
 
 @pytest.mark.parametrize(
