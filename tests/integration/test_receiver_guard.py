@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import ClientSession, TCPConnector
 
 from handlers.normalise.envelopes import envelopes
 from processor import receiver
@@ -48,9 +49,14 @@ async def test_an_address_that_keeps_failing_hears_429_and_who_proves_himself_st
         assert int(answers[-1][2]["Retry-After"]) >= 1
         assert "WWW-Authenticate" not in answers[-1][2]
         assert (await to.post())[0] == 202
+        async with (
+            ClientSession(connector=TCPConnector(local_addr=("127.0.0.2", 0))) as elsewhere,
+            elsewhere.post(to.url + PATH, data=b"{}", headers=wrong) as answer,
+        ):
+            assert answer.status == 401, "another address is told why"
         assert (await to.post(headers=wrong))[0] == 429
         assert to.count("processor_refused_total", reason="failing") == 3
-    assert len([line for line in caplog.records if line.message == "refused"]) == 3
+    assert len([line for line in caplog.records if line.message == "refused"]) == 4
 
 
 async def test_a_flood_of_refusals_is_counted_but_not_told_line_by_line(
