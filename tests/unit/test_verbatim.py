@@ -174,6 +174,8 @@ def test_only_what_has_the_types_in_which_it_is_written_is_read_so(
     headers = {**message.headers, "ce_fences": orjson.dumps(fences).decode()}
     written = replace(message, value=orjson.dumps({"words": words}), headers=headers)
     assert (verbatim(Listed, Record("things", 0, 0, RECORDS[0].timestamp, written)) is not None) == as_written
+    unnamed = replace(written, value=orjson.dumps(["words"]))
+    assert verbatim(Listed, Record("things", 0, 0, RECORDS[0].timestamp, unnamed)) is None
 
 
 def test_a_fate_without_fences_has_none() -> None:
