@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from multidict import CIMultiDictProxy
 
 from processor.deadline import Deadlines
@@ -179,7 +179,8 @@ class Receiver:
                 room.claim(len(body))
                 return body, body
             encodings = bodies.encodings(headers.get("content-encoding"))
-            if headers.get("expect", "").lower() == "100-continue":
+            waits = headers.get("expect", "").lower() == "100-continue"
+            if waits and request.version >= HttpVersion11:  # older senders know no answer before the answer
                 await bodies.ask_for(request)
             wire = body = await bodies.read(request, limit, seconds, room)
             for encoding in encodings:

@@ -83,6 +83,7 @@ class Accepted(web.StreamResponse):
     def __init__(self, ids: Sequence[str]) -> None:
         self._ids = ids
         self._kept = True
+        self._writer: AbstractStreamWriter | None = None
 
     @property
     def keep_alive(self) -> bool:
@@ -91,12 +92,15 @@ class Accepted(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Head and body."""
-        self._kept = request.keep_alive and request.version == HttpVersion11
+        self._kept = self._keep_alive is not False and request.keep_alive and request.version == HttpVersion11
+        self._writer = request.writer
         transport = request.transport
         if transport is not None:
             head, body = accepted(self._ids)
             transport.write(b"%b%b\r\n%b" % (head, b"" if self._kept else b"Connection: close\r\n", body))
         return request.writer
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """All was written."""
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - the response's signature
+        """All was written; who does not read it is waited for, and sent no more meanwhile."""
+        if self._writer:
+            await self._writer.drain()

@@ -26,9 +26,10 @@ _UNUSUAL = frozenset(
         "trailer",
         "http2-settings",
         "proxy-connection",
+        "sec-websocket-key1",
     }
 )
-"""With one of these there is more to do than to read so many bytes."""
+"""With one of these there is more to do than to read so many bytes; the last one aiohttp does not take."""
 
 
 @dataclass(frozen=True, slots=True)

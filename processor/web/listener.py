@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from processor.errors import FatalError, SettingsError
-from processor.web.answers import problem
+from processor.web.ordinary import OrdinaryConnection
 from processor.web.plain import PlainConnection, PlainConnections, PlainPosts
 from processor.web.wire import WiredSite
 
@@ -43,24 +43,6 @@ class Where:
     tls: Tls | None = None
     shared: bool = False
     drain_seconds: float = 10.0
-
-
-class _Connection(web.RequestHandler):
-    """One connection, whose broken requests are answered as problems and without a line in the log."""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """400 for what is no HTTP; 503 for a bug of ours, so that the sender repeats it."""
-        if status < 500:
-            detail = message or "This is no HTTP request that we can read."
-            return problem(400, detail, headers={"Connection": "close"}, close=True)  # aiohttp says it to 1.1 only
-        log.error("request-failed", exc_info=exc, extra={"method": request.method})
-        return problem(503, "Something went wrong here.", headers={"Retry-After": "5"}, close=True)
 
 
 class LowLevelServer(web.Server):
@@ -108,11 +90,11 @@ class LowLevelServer(web.Server):
             tasks.create_task(super().shutdown(timeout))
 
     def _ordinary(self) -> web.RequestHandler:
-        return _Connection(
+        return OrdinaryConnection(
             self,
             loop=self._loop,
             auto_decompress=self._decompress,
-            access_log=None,  # type: ignore[arg-type]  # None is how AppRunner too turns it off
+            access_log=None,  # how AppRunner too turns it off
             keepalive_timeout=self._keepalive_seconds,
             lingering_time=1.0,
             logger=log,

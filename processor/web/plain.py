@@ -61,9 +61,9 @@ class PlainConnections:
         if not self._open:
             self._gone.set()
 
-    def change(self, connected: socket.socket, data: bytes) -> None:
+    def change(self, connected: socket.socket, *came: bytes) -> None:
         """The ordinary server's from now on, with what has come already."""
-        changed = self.loop.connect_accepted_socket(lambda: _Changed(self.ordinary, data), connected)
+        changed = self.loop.connect_accepted_socket(lambda: _Changed(self.ordinary, *came), connected)
         task = self.loop.create_task(changed)
         self._changing.add(task)
         task.add_done_callback(self._changing.discard)
@@ -100,18 +100,22 @@ class PlainConnections:
 
 
 class _Changed(asyncio.Protocol):
-    """Gives its connection, and what has come of it already, to the ordinary server."""
+    """Gives its connection, and what has come of it already, to the ordinary server.
 
-    def __init__(self, ordinary: Callable[[], asyncio.Protocol], data: bytes) -> None:
+    A post that is whole comes by itself: of one that is read together with a broken one aiohttp would know nothing.
+    """
+
+    def __init__(self, ordinary: Callable[[], asyncio.Protocol], *came: bytes) -> None:
         self._ordinary = ordinary
-        self._data = data
+        self._came = came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Of any kind."""
         ordinary = self._ordinary()
         transport.set_protocol(ordinary)
         ordinary.connection_made(transport)
-        ordinary.data_received(self._data)
+        for data in self._came:
+            ordinary.data_received(data)
 
 
 class PlainConnection(asyncio.Protocol):
@@ -146,13 +150,15 @@ class PlainConnection(asyncio.Protocol):
         data = self._part + data if self._part else data
         head, blank_line, body = data.partition(b"\r\n\r\n")
         known = self._all.heads.read(head) if blank_line else None
-        if known is None or len(body) > known.length:
+        if known is None:
             self._hand_over(data)
         elif len(body) < known.length:
             self._since = self._since if self._part else self._all.loop.time()
             self._part = data
         else:
             self._part = b""
+            if len(body) > known.length:
+                body, self._later = body[: known.length], body[known.length :]
             self._post(known, body, data)
 
     def _post(self, head: Head, body: bytes, data: bytes) -> None:
@@ -160,7 +166,10 @@ class PlainConnection(asyncio.Protocol):
         self._close = self._close or head.close
         if not self._all.take(head.headers, body, self._peer, self._answer):
             self._waiting = False
-            self._hand_over(data)
+            later, self._later = self._later, b""
+            self._hand_over(data.removesuffix(later), later)
+        elif self._later:
+            self._transport.pause_reading()
 
     def _answer(self, head: bytes, body: bytes) -> None:
         self._waiting = False
@@ -181,15 +190,15 @@ class PlainConnection(asyncio.Protocol):
         if later:
             self.data_received(later)
 
-    def _hand_over(self, data: bytes) -> None:
+    def _hand_over(self, *came: bytes) -> None:
         if self._all.finishing:
             self._leave()
             return
         self._all.remove(self)
         if isinstance(self._transport, Wire):
-            self._all.change(self._transport.leave(), data)
+            self._all.change(self._transport.leave(), *came)
         else:
-            _Changed(self._all.ordinary, data).connection_made(self._transport)
+            _Changed(self._all.ordinary, *came).connection_made(self._transport)
 
     def _leave(self) -> None:
         """Close; the second time at once, since it does not take what is left for it."""
@@ -201,6 +210,9 @@ class PlainConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A sender that only closed its half still hears the answer; over TLS there are no halves."""
         self._close = True
+        if self._part and self._transport.can_write_eof():
+            self._hand_over(self._part)  # which reads the same end, and says what is missing
+            return True
         return self._waiting and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:

@@ -44,12 +44,15 @@ class Log:
     messages: list[Message] = field(default_factory=list)
     error: Exception | None = None
     gate: asyncio.Event | None = None
+    turns: int = 0
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def append(self, messages: Sequence[Message]) -> None:
         self.waiting.set()
         if self.gate:
             await self.gate.wait()
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
         if self.error:
             raise self.error
         self.messages += messages

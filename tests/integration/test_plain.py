@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
 import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 from aiohttp import web
@@ -197,61 +195,3 @@ async def test_who_does_not_read_its_answers_is_not_read_either() -> None:
             pass
         caller.close()
         assert sent < 999_999
-
-
-ODD = [
-    HEAD.encode() + b"Transfer-Encoding: chunked\r\n\r\n9\r\n" + b'{"id":"c"' + b"\r\n1\r\n}\r\n0\r\n\r\n",
-    HEAD.encode() + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n" + b'{"id":"x"}',
-    HEAD.encode() + b"Content-Length: 10\r\nContent-Length: 10\r\n\r\n" + b'{"id":"d"}',
-    HEAD.encode() + b"Content-Length: +9\r\n\r\n" + b'{"id":""}',
-    HEAD.encode() + b"X-A : b\r\nContent-Length: 2\r\n\r\n{}",
-    HEAD.encode() + b" folded\r\nContent-Length: 2\r\n\r\n{}",
-    HEAD.encode() + b"X: a\nContent-Length: 2\r\n\r\n{}",
-    HEAD.encode() + b"X: \x00\r\nContent-Length: 2\r\n\r\n{}",
-    HEAD.encode().replace(b"Host: x\r\n", b"") + b"Content-Length: 10\r\n\r\n" + b'{"id":"h"}',
-    HEAD.replace("gc", "no").replace("Basic ", "Basic x").encode() + b"Content-Length: 10\r\n\r\n" + b'{"id":"u"}',
-    HEAD.encode() + b"Content-Length: 5\r\n\r\n<xml>",
-    HEAD.encode() + b"Content-Length: 0\r\n\r\n",
-    HEAD.encode() + b"Connection: close\r\nContent-Length: 10\r\n\r\n" + b'{"id":"l"}',
-    HEAD.encode() + b"Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 10\r\n\r\n" + b'{"id":"w"}',
-    b"\r\n" + post("blank"),
-    b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
-    f"OPTIONS {PATH} HTTP/1.1\r\nHost: x\r\nWebHook-Request-Origin: a\r\n\r\n".encode(),
-    HEAD.replace(PATH, PATH + "?a=b").encode() + b"Content-Length: 10\r\n\r\n" + b'{"id":"q"}',
-    HEAD.replace("HTTP/1.1", "HTTP/1.0").encode() + b"Content-Length: 10\r\n\r\n" + b'{"id":"0"}',
-    post("large", blanks=70_000),
-    post("middle", blanks=9_000),
-    post("named", "X-Other: \xe9", "Accept: */*"),
-]
-
-
-async def told(to: Door, pieces: list[bytes]) -> tuple[list[bytes], list[str]]:
-    """The status lines until the server closes (we close our half at the end), and what is in the log."""
-    async with connection(to) as (reader, writer):
-        try:
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-            writer.write(b"GET /end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            heard = await asyncio.wait_for(reader.read(), 20)
-        except ConnectionError:
-            heard = b""
-    return re.findall(rb"HTTP/1\.[01] \d{3}", heard), [message.key for message in to.log.messages]
-
-
-@pytest.mark.parametrize("seed", range(60))
-async def test_whatever_comes_in_whatever_pieces_both_ways_answer_the_same(
-    seed: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    chance = random.Random(seed)
-    parts = [post(f"p{n}") for n in range(chance.randrange(3))] + chance.sample(ODD, 1)
-    stream = b"".join(parts) if chance.random() < 0.8 else b"".join(chance.sample(parts, len(parts)))
-    cuts = sorted({0, len(stream), *(chance.randrange(len(stream)) for _ in range(chance.randrange(4)))})
-    pieces = [stream[start:end] for start, end in pairwise(cuts)]
-    async with door(by_plain=False) as ordinary:
-        wanted = await told(ordinary, pieces)
-    async with door() as quick:
-        assert await told(quick, pieces) == wanted
-    answers, kept = wanted
-    assert len([one for one in answers if one.endswith(b" 202")]) == len(kept), "what was acknowledged is in the log"
-    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
