@@ -172,9 +172,9 @@ def test_only_what_has_the_types_in_which_it_is_written_is_read_so(
 ) -> None:
     message = Listed(id="1", time="2026-03-09T13:00:00Z", subject="a/1").to_message()
     headers = {**message.headers, "ce_fences": orjson.dumps(fences).decode()}
-    written = replace(message, value=orjson.dumps({"words": words}), headers=headers)
+    written = message._replace(value=orjson.dumps({"words": words}), headers=headers)
     assert (verbatim(Listed, Record("things", 0, 0, RECORDS[0].timestamp, written)) is not None) == as_written
-    unnamed = replace(written, value=orjson.dumps(["words"]))
+    unnamed = written._replace(value=orjson.dumps(["words"]))
     assert verbatim(Listed, Record("things", 0, 0, RECORDS[0].timestamp, unnamed)) is None
 
 
