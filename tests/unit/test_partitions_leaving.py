@@ -9,11 +9,14 @@ from datetime import timedelta
 from processor.deadletters import DEADLETTERS
 from processor.errors import PoisonError, RetryableError
 from processor.eventlog.partitions import partition_of
+from processor.flight import Flight
+from processor.member import Member
+from processor.pace import Policy
 from processor.progress import Progress
 from processor.replays import replay
 from processor.telemetry import Metrics
 from tests.unit.adding import Sum
-from tests.unit.engine import QUICK, Fact, fact, put, running, until
+from tests.unit.engine import NOON, QUICK, Fact, fact, put, running, until
 from tests.unit.memorylog import MemoryLog
 from tests.unit.outside import Outside, neighbours
 
@@ -57,3 +60,14 @@ async def test_what_left_is_not_told_to_be_paused() -> None:
         await until(lambda: progress.paused)
         await log.take_away("outside", sorted(progress.paused))
         assert not progress.paused
+
+
+async def test_when_something_of_it_was_committed_last_is_not_told_of_its_next_time() -> None:
+    log, group = MemoryLog(), Sum().group()
+    member = Member(group, log, Policy(), Metrics.build(), lambda: NOON, Progress(group.name, group.topic))
+    async with asyncio.TaskGroup() as tasks:
+        flight = Flight(member, tasks)
+        flight.positions[0], flight.newest[0] = 5, NOON
+        assert flight.forget(0) == 5
+        assert flight.forget(0) is None
+        assert not flight.newest
