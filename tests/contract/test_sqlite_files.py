@@ -7,11 +7,13 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from processor.errors import FatalError, RetryableError
+from processor.eventlog import Message
 from processor.eventlog import sqlite_schema as schema
 from processor.eventlog import sqlite_writer as writer_module
 from processor.eventlog.sqlite import SqliteLog
@@ -275,6 +277,9 @@ async def test_what_it_does_is_measured(file):
         assert (value("processor_append_seconds_sum") or 0) > 0
         assert value("processor_log_pending_bytes") == 0
         assert (value("processor_log_size_bytes", {"file": "database"}) or 0) > 0
+        await log.append([Message("things", "a", b"1")])
+        assert await log.compact(START + timedelta(days=8)) == 2
+        assert [value("processor_log_removed_records_total", {"topic": one.name}) for one in TOPICS] == [1, 1, None]
         file.rename(beside(file, "elsewhere"))
         with pytest.raises(RetryableError):
             await log.append([state("a", "refused")])
