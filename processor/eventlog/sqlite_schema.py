@@ -92,7 +92,7 @@ def reason(path: Path, error: Exception) -> str:
     if isinstance(error, Trouble):
         return f"event log {path}: {error}"
     if isinstance(error, OSError):
-        return f"event log {path}: {error.strerror}"
+        return f"event log {path}: {error.strerror or error}"
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return f"event log {path}: {_REASONS.get(code, 'it did not take the request')} ({error})"
 
