@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -152,3 +152,29 @@ async def test_the_loop_watches_nothing_of_what_has_gone(end: Callable[[Wire], o
         end(wire)
         assert not loop.remove_reader(number)
         assert not loop.remove_writer(number)
+
+
+async def test_a_socket_that_takes_nothing_now_takes_it_later() -> None:
+    with wired() as (wire, theirs, said):
+        there, filled = wire.get_extra_info("socket"), 0
+        with suppress(BlockingIOError):
+            while True:
+                filled += there.send(b"x")
+        wire.write(b"more")
+        assert said == ["pause"]
+        wire.close()
+        assert await read_to_the_end(theirs) == b"x" * filled + b"more"
+
+
+async def test_a_socket_that_has_nothing_to_read_after_all_tells_nothing() -> None:
+    with wired() as (wire, _, said):
+        wire._read()
+        assert said == []
+
+
+async def test_a_connection_that_was_broken_off_is_lost_once() -> None:
+    with wired() as (wire, theirs, said):
+        wire.write(b"nobody reads it")
+        theirs.close()
+        await turns()
+        assert said == ["lost"]
