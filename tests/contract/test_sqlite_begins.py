@@ -1,4 +1,4 @@
-"""How long the log in one file waits for another process that makes the same file just now."""
+"""How the log in one file begins: with how many partitions, and while another process makes the same file."""
 
 from __future__ import annotations
 
@@ -47,6 +47,14 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], Clock]:
         return clock
 
     return refuse
+
+
+@pytest.mark.parametrize("partitions", [0, 1025])
+async def test_more_partitions_than_an_offset_has_room_for_are_refused(file, partitions):
+    with pytest.raises(FatalError, match=f"must be between 1 and 1024, not {partitions}"):
+        async with open_log(file, partitions=partitions):
+            pass
+    assert not file.exists()
 
 
 async def test_a_file_that_is_locked_for_a_moment_is_waited_for(file, refused):
