@@ -20,6 +20,7 @@ from processor.web import listener
 from processor.web.listener import LowLevelServer, Tls, Where, listening, runner_of
 from tests.integration.door import BASIC, NOW, Log, door, split
 from tests.integration.test_plain import post
+from tests.integration.test_plain_ends import reset
 
 DATA = Path(__file__).parents[1] / "data" / "tls"
 
@@ -112,7 +113,7 @@ async def test_of_who_went_away_before_his_answer_nothing_is_told(
         _, writer = await asyncio.open_connection("127.0.0.1", int(to.url.rpartition(":")[2]))
         writer.write(post("e"))
         await to.log.waiting.wait()
-        writer.transport.abort()
+        reset(writer)
         await gone.wait()
         to.log.gate.set()
         assert await to.post(b'{"id":"e2"}') == (202, {"ids": ["e2"]}, ANY)
