@@ -67,15 +67,16 @@ async def test_posts_one_after_the_other_on_one_connection(handed_over: list[obj
     assert not handed_over
 
 
-async def test_head_and_body_in_pieces(handed_over: list[object]) -> None:
-    sent = post("e")
-    at = sent.index(b"\r\n\r\n") + 4
+async def test_heads_and_bodies_in_pieces(handed_over: list[object]) -> None:
     async with door() as to, connection(to) as (reader, writer):
-        for piece in (sent[:at], sent[at : at + 3], sent[at + 3 :]):
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0)
-        assert await answer(reader) == (202, {"ids": ["e"]})
+        for name in ("e1", "e2"):
+            sent = post(name)
+            at = sent.index(b"\r\n\r\n") + 4
+            for piece in (sent[:at], sent[at : at + 3], sent[at + 3 :]):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+            assert await answer(reader) == (202, {"ids": [name]})
     assert not handed_over
 
 
