@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from aiohttp import web
 from processor.errors import FatalError, SettingsError
 from processor.web.ordinary import OrdinaryConnection
 from processor.web.plain import PlainConnection, PlainConnections, PlainPosts
-from processor.web.wire import WiredSite
+from processor.web.wire import Introductions, Site, Wire
 
 BACKLOG = 1024
 """EventBridge opens a connection for each event: a burst of them must not be turned away."""
@@ -156,10 +157,16 @@ def _why(error: OSError) -> str:
 
 
 def _site(runner: web.BaseRunner, where: Where, context: ssl.SSLContext | None) -> web.TCPSite:
-    server, shared = runner.server, where.shared or None
+    assert runner.server is not None  # noqa: S101 - it was set up
+    made, shared = _made(runner.server, context), where.shared or None
+    return Site(runner, where.host, where.port, made, backlog=BACKLOG, reuse_port=shared, ssl_context=context)
+
+
+def _made(server: web.Server, context: ssl.SSLContext | None) -> Callable[[socket.socket, object], object]:
     if context is None and isinstance(server, LowLevelServer) and server.takes_plain:
-        return WiredSite(runner, where.host, where.port, server, backlog=BACKLOG, reuse_port=shared)
-    return web.TCPSite(runner, where.host, where.port, ssl_context=context, backlog=BACKLOG, reuse_port=shared)
+        loop = asyncio.get_running_loop()
+        return lambda connected, peer: Wire(loop, connected, peer, server())
+    return Introductions(server, context)
 
 
 def _address(runner: web.BaseRunner, where: Where, *, secure: bool) -> str:

@@ -10,7 +10,9 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -154,20 +156,46 @@ class Wire(asyncio.Transport):
         protocol.connection_lost(error)
 
 
-class WiredSite(web.TCPSite):
-    """A port without TLS: `made` gives the protocol of each new connection, which gets a `Wire`."""
+class Introductions:
+    """New connections that the event loop's own transport carries: over TLS, or where there are no plain posts."""
+
+    def __init__(self, made: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None) -> None:
+        """`made` gives the protocol of each."""
+        self._made = made
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._going_on: set[asyncio.Task[None]] = set()
+
+    def __call__(self, connected: socket.socket, _peer: object) -> None:
+        """One that was accepted."""
+        task = self._loop.create_task(self._introduce(connected))
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
+
+    async def _introduce(self, connected: socket.socket) -> None:
+        with suppress(OSError):  # who does not get through the handshake is nobody yet
+            await self._loop.connect_accepted_socket(self._made, connected, ssl=self._context)
+
+
+class Site(web.TCPSite):
+    """A port at which we accept: `made` gets each new socket, which never blocks, and its peer.
+
+    The event loop, without a free file, would try as often as the backlog is long, and tell of each time.
+    """
 
     def __init__(
         self,
         runner: web.BaseRunner,
         host: str,
         port: int,
-        made: Callable[[], asyncio.Protocol],
+        made: Callable[[socket.socket, object], object],
         *,
         backlog: int,
         reuse_port: bool | None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(runner, host, port, backlog=backlog, reuse_port=reuse_port)
+        """`ssl_context`: for those that come before we accept."""
+        super().__init__(runner, host, port, backlog=backlog, reuse_port=reuse_port, ssl_context=ssl_context)
         self._made = made
         self._loop = asyncio.get_running_loop()
         self._listeners: list[socket.socket] = []
@@ -203,7 +231,7 @@ class WiredSite(web.TCPSite):
                 self._loop.call_later(REST_SECONDS, self._accept_again, listener)
                 return
             connected.setblocking(False)
-            Wire(self._loop, connected, peer, self._made())
+            self._made(connected, peer)
 
     def _accept_again(self, listener: socket.socket) -> None:
         if listener.fileno() >= 0:

@@ -17,12 +17,12 @@ from aiohttp import web
 
 from processor.receiver import PATH
 from processor.web import wire
-from processor.web.listener import LowLevelServer, Where, listening
+from processor.web.listener import LowLevelServer, Tls, Where, listening
 from processor.web.plain import Answer, PlainConnection, PlainPosts
 from processor.web.wire import Wire
 from tests.integration.door import door
 from tests.integration.test_plain import answer, connection, post
-from tests.integration.test_plain_ends import OTHER, opened, until
+from tests.integration.test_plain_ends import OTHER, TLS, opened, secure, trusting, until
 
 __all__ = ["opened"]
 
@@ -45,33 +45,58 @@ def no_free_file() -> Iterator[None]:
             os.close(one)
 
 
+@pytest.mark.parametrize("kind", [{}, {"tls": TLS}, {"by_plain": False}], ids=["bare", "tls", "without plain posts"])
 async def test_who_comes_when_there_is_no_free_file_waits_until_there_is(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kind: dict[str, object], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Who is there already is served all the while, and of each try one line tells."""
     monkeypatch.setattr(wire, "REST_SECONDS", 0.01)
     loop = asyncio.get_running_loop()
-    async with door() as to:
+    async with door(**kind) as to, secure(to) if "tls" in kind else connection(to) as (there, sent):
+        sent.write(post("first"))
+        assert await answer(there) == (202, {"ids": ["first"]})
         with socket.socket() as caller:
             caller.setblocking(False)
             with no_free_file():
                 await loop.sock_connect(caller, ("127.0.0.1", int(to.url.rpartition(":")[2])))
-                await loop.sock_sendall(caller, post("e"))
-                await until(lambda: [line.message for line in caplog.records].count("accept-failed") == 2)
-            reader, writer = await asyncio.open_connection(sock=caller)
+                await until(lambda: len(caplog.records) == 2)
+                sent.write(post("second"))
+                assert await answer(there) == (202, {"ids": ["second"]})
+            named = {"ssl": trusting(), "server_hostname": ""} if "tls" in kind else {}
+            reader, writer = await asyncio.open_connection(sock=caller, **named)
+            writer.write(post("e"))
             assert await answer(reader) == (202, {"ids": ["e"]})
-            writer.close()
+            writer.transport.abort()
+    assert {line.message for line in caplog.records if line.levelno >= logging.WARNING} == {"accept-failed"}
 
 
-async def test_who_waits_without_a_free_file_when_we_stop_is_let_go(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("tls", [None, TLS], ids=["bare", "tls"])
+async def test_who_waits_without_a_free_file_when_we_stop_is_let_go(
+    tls: Tls | None, caplog: pytest.LogCaptureFixture
+) -> None:
     loop = asyncio.get_running_loop()
     with socket.socket() as caller:
         caller.setblocking(False)
-        async with door() as to:
+        async with door(tls=tls) as to:
             with no_free_file():
                 await loop.sock_connect(caller, ("127.0.0.1", int(to.url.rpartition(":")[2])))
                 await until(lambda: [line for line in caplog.records if line.message == "accept-failed"])
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(loop.sock_recv(caller, 1), 10)
+
+
+async def test_a_handshake_that_fails_is_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async with door(tls=TLS) as to:
+        for sent in (b"GET / HTTP/1.1\r\n\r\n", b""):
+            async with connection(to) as (reader, writer):
+                writer.write(sent)
+                writer.write_eof()
+                with suppress(ConnectionError):
+                    assert b"HTTP" not in await asyncio.wait_for(reader.read(), 10)
+        async with secure(to) as (reader, writer):
+            writer.write(post("e"))
+            assert await answer(reader) == (202, {"ids": ["e"]})
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
 
 
 async def test_a_bug_of_ours_ends_the_connection_at_which_it_showed() -> None:
