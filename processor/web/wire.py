@@ -211,11 +211,18 @@ class Site(web.TCPSite):
             self._loop.add_reader(listener, self._accept, listener)
 
     async def stop(self) -> None:
-        """No new connection."""
+        """No new connection, but those that the kernel has let in; what they and the others have sent is read.
+
+        With TLS they would have to be heard and spoken to before they could send anything.
+        """
         for listener in self._listeners:
             self._loop.remove_reader(listener)
+            if self._ssl_context is None:
+                self._accept(listener)
             listener.close()
         await super().stop()
+        for _ in range(2):  # for this to go on is among what is to be done in the next turn, before what is read in it
+            await asyncio.sleep(0)
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(self._backlog):
