@@ -102,5 +102,6 @@ class Accepted(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - the response's signature
         """All was written; who does not read it is waited for, and sent no more meanwhile."""
-        if self._writer:
-            await self._writer.drain()
+        writer, self._writer = self._writer, None  # an answer may be known for longer than its connection
+        if writer:
+            await writer.drain()

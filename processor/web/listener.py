@@ -24,6 +24,9 @@ BACKLOG = 1024
 
 TLS_CHECK_SECONDS = 10.0
 
+LINGER_SECONDS = 1.0
+"""What comes of a body that was refused is read for so long, or its sender would hear of a broken connection only."""
+
 log = logging.getLogger("processor.web.listener")
 
 
@@ -97,7 +100,7 @@ class LowLevelServer(web.Server):
             auto_decompress=self._decompress,
             access_log=None,  # how AppRunner too turns it off
             keepalive_timeout=self._keepalive_seconds,
-            lingering_time=1.0,
+            lingering_time=LINGER_SECONDS,
             logger=log,
         )
 
@@ -182,6 +185,7 @@ def _load(context: ssl.SSLContext, tls: Tls) -> None:
 def _tls_context(tls: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # older OpenSSL lets a caller of TLS 1.2 ask for it without end
     try:
         _load(context, tls)
     except (OSError, ssl.SSLError) as error:

@@ -19,7 +19,7 @@ from processor.telemetry import Metrics
 from processor.web import listener
 from processor.web.listener import LowLevelServer, Tls, Where, listening, runner_of
 from tests.integration.door import BASIC, NOW, Log, door, split
-from tests.integration.test_plain import post
+from tests.integration.test_plain import answer, post
 from tests.integration.test_plain_ends import reset
 
 DATA = Path(__file__).parents[1] / "data" / "tls"
@@ -152,10 +152,14 @@ def put(name: str, folder: Path) -> Tls:
     return tls
 
 
-async def peer_certificate(url: str) -> bytes:
+async def secured(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), ssl=context)
+    return await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), ssl=context)
+
+
+async def peer_certificate(url: str) -> bytes:
+    _, writer = await secured(url)
     found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
     return found
@@ -170,6 +174,7 @@ async def test_tls_follows_its_files(
     async with listening(runner_of(receiver.handle, 1, receiver.plain), Where("127.0.0.1", 0, tls)) as url:
         assert url.startswith("https://")
         first = await peer_certificate(url)
+        reader, writer = await secured(url)
         shutil.copy(DATA / "second-cert.pem", tls.certificate)  # half a change
         async with asyncio.timeout(10):
             while not any(line.message == "tls-reload-failed" for line in caplog.records):
@@ -179,6 +184,14 @@ async def test_tls_follows_its_files(
         async with asyncio.timeout(10):
             while await peer_certificate(url) == first:
                 pass
+        for number in range(2):  # who was there before goes on as before
+            writer.write(post(f"e{number}"))
+            assert await answer(reader) == (202, {"ids": [f"e{number}"]})
+        writer.transport.abort()
+
+
+def test_a_caller_cannot_have_the_keys_made_anew_again_and_again(tmp_path: Path) -> None:
+    assert listener._tls_context(put("first", tmp_path)).options & ssl.OP_NO_RENEGOTIATION
 
 
 async def test_tls_files_that_do_not_fit_stop_the_start(tmp_path: Path) -> None:
