@@ -6,7 +6,9 @@ Other streams: `make test PYTEST="tests/integration/test_both_ways.py --hypothes
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -46,9 +48,9 @@ class Told:
 
 
 @pytest.fixture
-def ways(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ways]:
+def ways(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Ways]:
     monkeypatch.setattr(receiver, "FAILURES_AT_ONCE", 1e9)  # one sender for all streams: it must not become known
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(debug=True) as runner:
         opened = AsyncExitStack()
 
         async def one(*, by_plain: bool) -> Door:
@@ -56,6 +58,8 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ways]:
 
         yield Ways(runner, runner.run(one(by_plain=False)), runner.run(one(by_plain=True)))
         runner.run(opened.aclose())
+    gc.collect()  # of what nobody asked how it ended it would be told now
+    assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
 
 
 async def told(to: Door, stream: Stream) -> Told:
