@@ -146,9 +146,12 @@ class Receiver:
             if caller.message_id:
                 headers = {**headers, "webhook-id": caller.message_id}
             envelopes = self._intake.split(Delivery(self._source, headers, body, now, caller.name))
-            if len(body) > self._limits.max_bytes or self._too_fast(caller, peer, headers):
+            if len(body) > self._limits.max_bytes:
                 return False
             self._room.claim(len(body))
+            if self._too_fast(caller, peer, headers):  # asked last: it counts the post, and `handle` asks again
+                self._room.release(len(body))
+                return False
         except (Unauthorised, Refusal, bodies.TooMuch):
             return False
         self._intake.admit(caller.name)

@@ -10,9 +10,11 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from processor.receiver import PATH
-from tests.integration.door import BASIC
+from processor.signatures import sign
+from tests.integration.door import BASIC, NOW
 
 AUTHORIZATION = b"Authorization: " + BASIC["Authorization"].encode()
+SECRET = "whsec_c2VjcmV0IG9mIHRoZSBzdHJlYW1z"
 WRONG = b"Authorization: Basic Z2M6d3Jvbmc="
 TARGET = PATH.encode()
 
@@ -84,12 +86,14 @@ class Stream:
     """What is sent, in these pieces: each so many turns of the event loop after the last, or when all is quiet.
 
     `log`: so many turns the log takes for a post. `ends`: our half is closed right behind the last piece.
+    `fails`: the log takes nothing.
     """
 
     pieces: tuple[bytes, ...]
     turns: int | None
     log: int = 0
     ends: bool = False
+    fails: bool = False
 
     @property
     def whole(self) -> bytes:
@@ -99,6 +103,19 @@ class Stream:
 def plain(body: bytes, *lines: bytes) -> bytes:
     head = [b"POST " + TARGET + b" HTTP/1.1", b"Host: x", AUTHORIZATION, *lines, b"Content-Length: %d" % len(body)]
     return b"\r\n".join((*head, b"", body))
+
+
+@st.composite
+def signed(draw: st.DrawFn, name: str, body: bytes) -> bytes:
+    """By Standard Webhooks, and now and then wrongly."""
+    said = draw(mostly(body, [body + b" "]))
+    signature = sign(SECRET, name, NOW, said).encode()
+    proof = [
+        b"webhook-id: " + name.encode(),
+        b"webhook-timestamp: %d" % NOW.timestamp(),
+        b"webhook-signature: " + signature,
+    ]
+    return plain(body, *proof[draw(mostly(0, [1, 2, 3])) :], *draw(mostly([], [proof, [b"svix-signature: v1,AA=="]])))
 
 
 def mostly(usual: object, odd: list, share: int = 8) -> st.SearchStrategy:
@@ -138,6 +155,29 @@ def _length(draw: st.DrawFn, body: bytes) -> list[bytes]:
     ]
 
 
+def nearly_plain(body: bytes) -> list[bytes]:
+    """Plain posts of which one thing is otherwise, so that this alone keeps them off the quick way, or should not."""
+    usual, size = plain(body), b"Content-Length: %d\r\n" % len(body)
+    found = [plain(body, line) for line in LINES]
+    found += [plain(body, b"Transfer-Encoding: " + coding) for coding in TRANSFERS]
+    for length in LENGTHS:
+        odd = b"Content-Length: " + length.replace(b"%d", b"%d" % len(body)) + b"\r\n"
+        found += [usual.replace(size, odd), usual.replace(size, odd + size)]
+    proofs = ([], [WRONG], [AUTHORIZATION] * 2, [WRONG, AUTHORIZATION])
+    for line, others in ((b"Host: x", HOSTS), (AUTHORIZATION, proofs)):
+        found += [usual.replace(line + b"\r\n", b"".join(one + b"\r\n" for one in other)) for other in others]
+    for place, words in enumerate((METHODS, TARGETS, VERSIONS)):
+        start = [b"POST", TARGET, b"HTTP/1.1"]
+        for word in words:
+            found.append(usual.replace(b" ".join(start), b" ".join((*start[:place], word, *start[place + 1 :]))))
+    found += [before + usual for before in BEFORE]
+    found += [plain(gzip.compress(body, 1, mtime=0), b"Content-Encoding: gzip"), plain(body, b"Content-Encoding: gzip")]
+    for form, last in [(form, LASTS[0]) for form in SIZES] + [(SIZES[0], last) for last in LASTS]:
+        coded = (form % len(body)) + b"\r\n" + body + b"\r\n" + last
+        found.append(usual.replace(size + b"\r\n" + body, b"Transfer-Encoding: chunked\r\n\r\n" + coded))
+    return [*found, plain(coded, b"Transfer-Encoding: chunked"), plain(b"")]
+
+
 @st.composite
 def requests(draw: st.DrawFn, name: str) -> bytes:
     """One, or what stands where one should."""
@@ -145,8 +185,12 @@ def requests(draw: st.DrawFn, name: str) -> bytes:
     if kind == 0:
         return draw(st.sampled_from(NO_REQUESTS))
     body = draw(bodies(name))
-    if kind < 7:
+    if kind < 6:
         return plain(body)
+    if kind < 8:
+        return draw(signed(name, body))
+    if kind < 16:
+        return draw(st.sampled_from(nearly_plain(body)))
     lines = draw(mostly([b"Host: x"], HOSTS, 10)) + draw(mostly([AUTHORIZATION], [[], [WRONG], [AUTHORIZATION] * 2], 6))
     packed = draw(st.integers(0, 9))
     if packed < 2:
@@ -183,6 +227,5 @@ def streams(draw: st.DrawFn) -> Stream:
     anywhere = draw(st.lists(st.integers(1, max(1, len(whole))), max_size=3))
     cuts = sorted({0, len(whole), *(cut for cut in (*ends, *anywhere) if 0 < cut < len(whole))})
     pieces = tuple(whole[start:end] for start, end in pairwise(cuts))
-    return Stream(
-        pieces, draw(st.sampled_from([None, None, 0, 1, 2, 5])), draw(st.sampled_from([0, 3, 50])), draw(st.booleans())
-    )
+    turns, log = draw(st.sampled_from([None, None, 0, 1, 2, 5])), draw(st.sampled_from([0, 3, 50]))
+    return Stream(pieces, turns, log, draw(st.booleans()), draw(mostly(usual=False, odd=[True])))

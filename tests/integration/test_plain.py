@@ -196,3 +196,23 @@ async def test_who_does_not_read_its_answers_is_not_read_either() -> None:
             pass
         caller.close()
         assert sent < 999_999
+
+
+async def test_a_post_for_which_there_is_no_room_counts_once_for_how_fast_its_caller_is() -> None:
+    async with door(limits=Limits(rate=2, in_flight_bytes=15)) as to, connection(to) as (_, first):
+        to.log.gate = asyncio.Event()
+        first.write(post("e1"))
+        await to.log.waiting.wait()
+        async with connection(to) as (reader, second):
+            second.write(post("e2"))
+            assert (await answer(reader))[0] == 503
+        to.log.gate.set()
+
+
+@pytest.mark.parametrize(("sent", "status"), [(post("e"), 202), (post("e").replace(b"Basic ", b"Basic x"), 401)])
+async def test_a_post_hears_of_itself_whatever_came_with_it(sent: bytes, status: int) -> None:
+    """Not of the one behind it, which is broken."""
+    async with door() as to, connection(to) as (reader, writer):
+        writer.write(sent + b"\x16\x03\x01\r\n\r\n")
+        assert [(await answer(reader))[0] for _ in range(2)] == [status, 400]
+        assert await asyncio.wait_for(reader.read(), 10) == b""
