@@ -1,4 +1,4 @@
-# make install | run | test | check | bench | chaos | fuzz: each installs what it needs into .venv and nothing elsewhere.
+# make install | run | compile | test | check | bench | chaos | fuzz: each installs what it needs into .venv and nothing elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests that start the whole product have the machine to themselves; all others run two at a time.
@@ -11,11 +11,21 @@ COMPILER := $(shell command -v cc)$(CI)
 SOURCES := $(shell find processor handlers sandbox benchmarks tests -name '*.py') setup.py
 TESTED_NATIVE := tests/unit tests/fuzz tests/contract/test_eventlog.py tests/integration/test_every_sample.py tests/e2e/test_demo.py
 
-.PHONY: install run kafka test test-native check bench chaos fuzz lock clean
+.PHONY: install run compile editable kafka test test-native check bench chaos fuzz lock clean
 
-install: .venv/run
-run: .venv/run
+install: .venv/run editable
+run: .venv/run editable
 	@$(BIN)/genesys-processor demo $(DEMO)
+
+# For production on one machine: a copy in .venv, compiled; what is edited here afterwards is not in it until the next time.
+compile: .venv/run
+	$(PIP) install --require-hashes -r requirements-native.txt
+	rm -rf build
+	BUILD_NATIVE=1 $(PIP) install --no-deps --no-build-isolation --force-reinstall .
+	@touch .venv/compiled
+
+editable:
+	@! [ -e .venv/compiled ] || { $(PIP) install --no-deps --no-build-isolation --editable . && rm .venv/compiled; }
 
 kafka: .venv/kafka-dev
 	@$(BIN)/genesys-processor kafka $(KAFKA)

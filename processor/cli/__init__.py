@@ -124,7 +124,9 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Exits with 0."""
-        print(parser.prog, import_module("processor.app.documents.asyncapi").product_version())
+        version = import_module("processor.app.documents.asyncapi").product_version()
+        compiled = not str(import_module("processor.written").__file__).endswith(".py")
+        print(parser.prog, version, *["(compiled)"] * compiled)
         parser.exit()
 
 

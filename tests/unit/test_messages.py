@@ -112,7 +112,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    assert re.fullmatch(r"genesys-processor \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    assert re.fullmatch(r"genesys-processor \d+\.\d+\.\d+( \(compiled\))?\n", capsys.readouterr().out)
 
 
 def test_a_port_that_is_taken_is_told_once() -> None:
