@@ -183,9 +183,13 @@ def _link(operation: str, parameter: str, place: str) -> Json:
 
 def _operations() -> Json:
     name = _parameter("id")
-    queue = {**_made("Written to the log; it happens within a second."), **BODY}
-    subject = _parameter("subject", "query", "Makes the search quick and complete.")
     none = _problems(s404="None of this id.")
+    queue = {
+        **_made("Written to the log; it happens within a second. Also for an id in Genesys's form not seen yet."),
+        **BODY,
+        **none,
+    }
+    subject = _parameter("subject", "query", "Makes the search quick and complete.")
     again = _operation("Do it again", {"202": _answer("It is done once more.", NAMED), **none, **LOG}, name)
     parked = {**_answer("All that are kept.", ANY), **_link("replay", "id", "deadLetters/0/id")}
     return {

@@ -33,12 +33,15 @@ class Operations(Protocol):
         """
         ...
 
-    async def freeze(self, queue_id: str, *, reason: str, by: str, restore: bool) -> Json:
-        """The loop leaves it alone within a second; `restore` puts its baseline back. `{"id"}` of the request."""
+    async def freeze(self, queue_id: str, *, reason: str, by: str, restore: bool) -> Json | None:
+        """The loop leaves it alone within a second; `restore` puts its baseline back. `{"id"}` of the request.
+
+        None when no queue is known under it and it cannot be an id of Genesys's either.
+        """
         ...
 
-    async def resume(self, queue_id: str, *, reason: str, by: str, restore: bool) -> Json:
-        """The loop minds it again; `{"id"}` of the request."""
+    async def resume(self, queue_id: str, *, reason: str, by: str, restore: bool) -> Json | None:
+        """The loop minds it again; `{"id"}` of the request, None likewise."""
         ...
 
     async def request(

@@ -73,6 +73,12 @@ async def _brake(request: web.Request) -> dict[str, Any]:
     return {"reason": _text(fields, "reason"), "by": _by(request, fields), "restore": restore}
 
 
+def _braked(name: str, made: Mapping[str, Any] | None) -> web.Response:
+    return (
+        problem(404, f"No queue is known as {name}; GET /queues has their ids.") if made is None else answer(202, made)
+    )
+
+
 class _Routes:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
@@ -84,10 +90,12 @@ class _Routes:
         return answer(200, {"queues": await self._operations.queues()})
 
     async def freeze(self, request: web.Request) -> web.Response:
-        return answer(202, await self._operations.freeze(request.match_info["id"], **await _brake(request)))
+        name = request.match_info["id"]
+        return _braked(name, await self._operations.freeze(name, **await _brake(request)))
 
     async def resume(self, request: web.Request) -> web.Response:
-        return answer(202, await self._operations.resume(request.match_info["id"], **await _brake(request)))
+        name = request.match_info["id"]
+        return _braked(name, await self._operations.resume(name, **await _brake(request)))
 
     async def dead_letters(self, _: web.Request) -> web.Response:
         return answer(200, {"deadLetters": await self._operations.dead_letters()})

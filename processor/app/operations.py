@@ -15,7 +15,7 @@ from handlers.events import FreezeRequested, Requested
 from handlers.requests.brake import BrakeRequest
 from handlers.requests.ends import LogEnds
 from handlers.requests.kinds import KINDS, read
-from processor.app.queues import Queues
+from processor.app.queues import Queues, may_be_braked
 from processor.app.requests.handing_in import as_asked, hand_in, known_already, pending, state
 from processor.app.switches import switched_off
 from processor.app.topics import TOPICS
@@ -135,15 +135,17 @@ class Desk:
         """Every queue, by name."""
         return await self._queues.list()
 
-    async def freeze(self, queue_id: str, *, reason: str, by: str, restore: bool) -> dict[str, Any]:
-        """The loop leaves it alone."""
+    async def freeze(self, queue_id: str, *, reason: str, by: str, restore: bool) -> dict[str, Any] | None:
+        """The loop leaves it alone; None when it can be no queue's id."""
         return await self._brake("queue-freeze", queue_id, reason, by, restore=restore)
 
-    async def resume(self, queue_id: str, *, reason: str, by: str, restore: bool) -> dict[str, Any]:
-        """The loop minds it again."""
+    async def resume(self, queue_id: str, *, reason: str, by: str, restore: bool) -> dict[str, Any] | None:
+        """The loop minds it again; None likewise."""
         return await self._brake("queue-resume", queue_id, reason, by, restore=restore)
 
-    async def _brake(self, kind: str, queue_id: str, reason: str, by: str, *, restore: bool) -> dict[str, Any]:
+    async def _brake(self, kind: str, queue_id: str, reason: str, by: str, *, restore: bool) -> dict[str, Any] | None:
+        if not may_be_braked(queue_id, {queue["queueId"] for queue in await self._queues.list()}):
+            return None
         (request_id,) = await self._queues.brake(kind, [queue_id], reason=reason, by=by, restore=restore)
         return {"id": request_id, "queueId": queue_id, "kind": kind}
 

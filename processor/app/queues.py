@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,17 @@ from processor.table import Table, last
 
 LATELY = timedelta(minutes=5)
 """Of volume only this much is read, to show the last hour as it was told last."""
+LIKE_AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""How Genesys's ids look."""
+
+
+def may_be_braked(queue_id: str, known: Collection[str]) -> bool:
+    """Whether a brake on it is meant: it is known, or has the form of an id, or nothing is known yet.
+
+    A brake is honoured before the first event of a queue that Genesys knows already; a slip of the
+    pen is not, since who wrote it would believe the queue to be frozen.
+    """
+    return queue_id in known or not known or LIKE_AN_ID.fullmatch(queue_id) is not None
 
 
 class Queues:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
 from processor.app.log import open_log, utc_now
-from processor.app.queues import Queues
+from processor.app.queues import Queues, may_be_braked
 from processor.cli.actions import action
 from processor.errors import PoisonError
 from processor.settings import load
-
-UNSEEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-"""How Genesys's ids look."""
 
 
 def add(subparsers: Any) -> None:
@@ -84,12 +80,10 @@ async def _brake(options: argparse.Namespace, action: str, parser: argparse.Argu
 
 
 def _id(word: str, known: list[dict[str, Any]]) -> str:
-    """An id as it is (even of a queue that nobody has seen yet), else the one queue of that name.
-
-    A word that is neither is a slip of the pen: who wrote it would believe the queue to be frozen.
-    """
+    """An id as it is (even of a queue that nobody has seen yet), else the one queue of that name."""
+    ids = {queue["queueId"] for queue in known}
     named = [queue["queueId"] for queue in known if queue["name"].casefold() == word.casefold()]
-    if any(queue["queueId"] == word for queue in known) or (not named and (not known or UNSEEN.fullmatch(word))):
+    if word in ids or (not named and may_be_braked(word, ids)):
         return word
     if not named:
         names = {queue["name"].casefold(): queue["name"] for queue in known}

@@ -38,13 +38,13 @@ class Orders:
     async def queues(self) -> list:
         return [{"queueId": "q1"}]
 
-    async def freeze(self, queue_id: str, **brake: Any) -> dict:
+    async def freeze(self, queue_id: str, **brake: Any) -> dict | None:
         self.asked.append(("freeze", queue_id, brake))
-        return {"id": "r1"}
+        return {"id": "r1"} if queue_id == "q1" else None
 
-    async def resume(self, queue_id: str, **brake: Any) -> dict:
+    async def resume(self, queue_id: str, **brake: Any) -> dict | None:
         self.asked.append(("resume", queue_id, brake))
-        return {"id": "r2"}
+        return {"id": "r2"} if queue_id == "q1" else None
 
     async def request(
         self, kind: str, fields: dict, *, by: str, key: str | None = None, trace: str = ""
@@ -129,6 +129,14 @@ async def test_metrics_in_both_formats() -> None:
         _, text, headers = await to.ask("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
         assert text.rstrip().endswith("# EOF")
         assert headers["Content-Type"].startswith("application/openmetrics-text")
+
+
+@pytest.mark.parametrize("brake", ["freeze", "resume"])
+async def test_of_a_queue_that_cannot_be_meant_nothing_is_ordered(brake: str) -> None:
+    async with desk() as to:
+        status, content, headers = await to.ask(f"/queues/q%202/{brake}", "POST")
+        assert (status, content["detail"]) == (404, "No queue is known as q 2; GET /queues has their ids.")
+        assert headers["Content-Type"].startswith("application/problem+json")
 
 
 async def test_queues_are_frozen_and_resumed_by_name_of_who() -> None:
