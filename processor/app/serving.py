@@ -22,6 +22,7 @@ from processor.app.policy import policy
 from processor.app.receiving import may_receive, receiving, verifier_of
 from processor.app.requests.kinds import request_kinds
 from processor.app.roles import Role, groups
+from processor.app.short_secrets import short_secrets
 from processor.app.signals import Signals
 from processor.app.switches import switched_off
 from processor.app.workers.parent import working
@@ -64,8 +65,7 @@ async def serve(
     receives = _receiver_wanted(settings, roles, channel=channel)
     metrics = Metrics.build()
     signals = Signals()
-    for sentence in switched_off(settings):
-        log.warning("off", extra={"what": sentence})
+    _tell_of(settings)
     async with (
         _log(settings, metrics, roles) as (event_log, opened),
         far_sides(settings, metrics, utc_now) as far,
@@ -118,6 +118,14 @@ async def serve(
         drain.set()
         for task in background:
             task.cancel()
+
+
+def _tell_of(settings: Settings) -> None:
+    """What an operator may not have meant."""
+    for sentence in switched_off(settings):
+        log.warning("off", extra={"what": sentence})
+    for sentence in short_secrets(settings):
+        log.warning("short-secret", extra={"what": sentence})
 
 
 def _receiver_wanted(settings: Settings, roles: Sequence[Role], *, channel: bool) -> bool:

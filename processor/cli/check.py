@@ -14,6 +14,7 @@ from processor.app.errands.permissions import rights
 from processor.app.farsides import redactor
 from processor.app.log import open_log, utc_now
 from processor.app.receiving import verifier_of
+from processor.app.short_secrets import short_secrets
 from processor.app.switches import switched_off
 from processor.errors import ProcessorError, RefusedError, RetryableError
 from processor.settings import PREFIX, TABLES, Settings, load, secret_fields
@@ -24,6 +25,8 @@ Every setting comes from the environment, or from the YAML file that `PROCESSOR_
 without the prefix); the environment wins. Lists are separated by commas. Settings marked *secret* may come from a file
 instead: `PROCESSOR_<NAME>_FILE`, in the YAML file `<name>_file`. An unknown name or a wrong value refuses to start
 and says which.
+A secret that lets callers in or signs what is sent is told of at start and by `check` when it is short: fewer than 24
+bytes of a Standard Webhooks secret (the standard asks for 24 to 64), fewer than 12 of any other. It is taken as it is.
 
 Every far side but those on loopback is reached through the proxy that `HTTPS_PROXY` (or `HTTP_PROXY` for plain
 addresses) names, without it for the hosts in `NO_PROXY`; `PROCESSOR_CA_FILE` adds the authority of one that
@@ -73,6 +76,8 @@ async def _check(settings: Settings) -> int:
         print("off: callbacks: `serve` refuses to start, since no caller could prove who he is (set WEBHOOK_BASIC)")
     for line in switched_off(settings):
         print(f"off: {line}")
+    for line in short_secrets(settings):
+        print(f"short: {line}")
     codes = [await _log_answers(settings)]
     async for one in connections(settings):
         print(f"{one.name}: {hide(one.url)}: {one.said}")
