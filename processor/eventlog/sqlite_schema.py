@@ -117,9 +117,11 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """The same to read only, also where nothing can be written. Raises sqlite3.Error, `FatalError` like `prepare`."""
-    settled = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+def connect_to_read(path: Path, *, settled: bool) -> sqlite3.Connection:
+    """The same to read only. Raises sqlite3.Error, `FatalError` like `prepare`.
+
+    `settled`: nobody writes it, so nothing is put beside it, and it can lie where nothing can be written.
+    """
     connection = _open(path, "mode=ro&immutable=1" if settled else "mode=ro")
     try:
         _check_ours(connection, path)

@@ -34,13 +34,38 @@ class Verified:
 
 
 def verify(path: Path) -> Verified:
-    """Read all of it, also beside a running server, and change nothing.
+    """Read all of it, also beside a running server; change nothing, and leave nothing where nothing was.
 
     Raises `FatalError` when it is no log that can be opened.
     """
+    while (before := _at_rest(path)) is not None:
+        try:
+            found = _read(path, settled=True)
+        except FatalError:
+            if _at_rest(path) == before:
+                raise
+        else:
+            if _at_rest(path) == before:
+                return found
+    return _read(path, settled=False)
+
+
+def _at_rest(path: Path) -> tuple[int, ...] | None:
+    """What a writer would have changed; None when there is a write-ahead file: it may hold more, and be in use."""
+    file = path.resolve()  # SQLite too looks beside the file itself, not beside a link to it
+    try:
+        if file.with_name(f"{file.name}-wal").exists():
+            return None
+        found = file.stat()
+    except OSError as error:
+        raise FatalError(reason(path, error)) from error
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read(path: Path, *, settled: bool) -> Verified:
     found = Verified()
     try:
-        with closing(connect_to_read(path)) as connection:
+        with closing(connect_to_read(path, settled=settled)) as connection:
             names = {int(number): str(name) for number, name in connection.execute("SELECT number, name FROM topics")}
             found.damages += _structure(connection)
             _contents(connection, names, found)
