@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from handlers.normalise import guide_forms
 from handlers.normalise.bodies import NotJson, parse
-from handlers.normalise.topics import AUDITED, read_topic
+from handlers.normalise.topics import AUDITED, may_be_of, read_topic
 from handlers.normalise.words import identifier, mapping, moment, reference, too_deep
 
 PARTNER = "aws.partner/genesys.com"
@@ -103,13 +103,14 @@ def _recognise(value: Mapping[str, Any], marker: str) -> Form:
 def _event_bridge(value: Mapping[str, Any]) -> Form:
     detail = mapping(value["detail"])
     named, concrete = str(value["detail-type"]), detail.get("topicName")
-    form = _topic(concrete if isinstance(concrete, str) else named, detail)
+    topic = concrete if isinstance(concrete, str) else named
+    form = _topic(topic, detail)
     parts = str(value["source"]).split("/")
     time, told = form.time, form.time_source
     if time is None and (time := moment(detail.get("timestamp")) or moment(value.get("time"))):
         told = "envelope"
     return Form(
-        named if "{id}" in named else form.type,
+        named if "{id}" in named and may_be_of(named, topic) else form.type,
         form.subject,
         form.body,
         identifier(value.get("id")),

@@ -63,8 +63,14 @@ def read_topic(name: str) -> tuple[str, str]:
     """(template, subject) of a concrete topic; the subject is empty where it is about nothing of ours.
 
     A template passes through as it is. Unknown topics get `{id}` where a segment looks like one.
+    No id of ours has a dot: a topic with a segment too many is another one, which we do not know.
     """
     return _template(name), _subject(name)
+
+
+def may_be_of(template: str, name: str) -> bool:
+    """Whether a concrete topic can be one of this template: not when it has more segments."""
+    return name.count(".") <= template.count(".")
 
 
 def _template(name: str) -> str:
@@ -72,15 +78,22 @@ def _template(name: str) -> str:
     for template, known in KNOWN:
         if len(known) == len(parts) and all(k in ("{id}", p) for k, p in zip(known, parts, strict=True)):
             return template
-    if name.startswith(AUDIT):
+    if name.startswith(AUDIT) and _audited(name)[0] not in AUDITED:  # what we do not publish may have any id
         return "v2.audits.entitytype.{id}.entityid.{id}"
     return ".".join("{id}" if LIKE_AN_ID.fullmatch(part) else part for part in parts)
 
 
+def _audited(name: str) -> tuple[str, str]:
+    """Type and id of the entity."""
+    kind, _, found = name.removeprefix(AUDIT).partition(".entityid.")
+    return kind, found
+
+
 def _subject(name: str) -> str:
     if name.startswith(AUDIT):
-        kind, _, found = name.removeprefix(AUDIT).partition(".entityid.")
+        kind, found = _audited(name)
         owner = AUDITED.get(kind, "")
+        found = found.partition(".")[0]
         return f"{owner}/{found}" if owner and found and "{" not in found else ""
     for prefix, owner in OWNERS:
         if name.startswith(prefix):
