@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from processor.demo.happenings import happened
 from processor.demo.scene import Scene
 from processor.errors import FatalError
 
 LOOK_SECONDS = 0.5
 SUMMARY_EVERY = 8
 """Looks between two lines of numbers."""
-WORDS = {
-    "adjust": "ADJUST ",
-    "restore": "RESTORE",
-    "stand-back": "STAND BACK",
-    "suggest": "NOTICE ",
-    "frozen": "FROZEN ",
-    "resumed": "RESUMED",
-}
 
 
 @dataclass(slots=True)
@@ -64,18 +57,11 @@ class Account:
         ledger = await self.scene.ask(f"{self.scene.genesys}/_sandbox/summary")
         overview = await self.scene.ask(f"{self.scene.admin}/overview")
         clock = ledger["now"]
-        news = sorted(
-            (
-                (max(when, self.told), key, words)
-                for when, key, words in _happened(ledger, overview["decisions"])
-                if key not in self.said
-            ),
-            key=lambda one: one[0],
-        )
-        for when, key, words in news:
-            self.said.add(key)
-            self.told = when
-            self.say(f"  {when[11:16]}  {words}")
+        for when, key, words in happened(ledger, overview["decisions"]):
+            if key not in self.said:
+                self.said.add(key)
+                self.told = max(when, self.told)
+                self.say(f"  {self.told[11:16]}  {words}")
         if self.looks % SUMMARY_EVERY == 0:
             self.told = max(clock, self.told)
             self.say(f"  {self.told[11:16]}  {_numbers(ledger, overview)}")
@@ -85,28 +71,6 @@ class Account:
         if key not in self.said:
             self.said.add(key)
             self.say(line)
-
-
-def _happened(ledger: dict[str, Any], decisions: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    """(when, what tells it from the others, words)."""
-    for breach in ledger["breaches"]:
-        name = ledger["queues"][breach["queueId"]]["name"]
-        numbers = f"{breach['offered']} offered in the hour, service level {breach['serviceLevel']:.0%}"
-        yield breach["start"], f"breach {breach['queueId']} {breach['start']}", f"BREACH   {name}: {numbers}"
-    for decision in reversed(decisions):
-        word = WORDS.get(decision["action"], decision["action"])
-        words = f"{word}  {decision['name'] or decision['queueId']}: {decision['reason']}"
-        yield decision["time"], f"decision {decision['time']} {decision['action']}", words
-    for change in ledger["changes"]:
-        yield change["at"], f"change {change}", f"in Genesys: {_changed(change, ledger)}"
-
-
-def _changed(change: dict[str, Any], ledger: dict[str, Any]) -> str:
-    queue = ledger["queues"][change["queueId"]]
-    return (
-        f"{queue['name']}: target {change['targetSeconds']:g} s (people want {queue['peopleWantSeconds']:g} s), "
-        f"{change['joined']} members joined"
-    )
 
 
 def _numbers(ledger: dict[str, Any], overview: dict[str, Any]) -> str:
