@@ -19,8 +19,8 @@ from processor.table import Table, last
 
 LATELY = timedelta(minutes=5)
 """Of volume only this much is read, to show the last hour as it was told last."""
-LIKE_AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-"""How Genesys's ids look."""
+LIKE_AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""How Genesys's ids look: in capitals it would be another queue's."""
 
 
 def may_be_braked(queue_id: str, known: Collection[str]) -> bool:

@@ -17,7 +17,7 @@ from tests.unit.memorylog import MemoryLog
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 KNOWN = QueueUpdated(id="e1", time=NOW, subject="queue/email-1", queue_id="email-1", name="Email")
-UNSEEN = "9D8E7F60-0000-4000-8000-00000000000a"
+UNSEEN = "9d8e7f60-0000-4000-8000-00000000000a"
 BRAKE = {"reason": "training", "by": "ana", "restore": False}
 
 
@@ -25,7 +25,9 @@ def desk(log: MemoryLog) -> Desk:
     return Desk(load({}), log, [], Metrics.build(), lambda: NOW)
 
 
-@pytest.mark.parametrize("word", ["email-1", UNSEEN, "email-2", "Email-1", UNSEEN[:-1], "Email%20Support"])
+@pytest.mark.parametrize(
+    "word", ["email-1", UNSEEN, UNSEEN.upper(), "email-2", "Email-1", UNSEEN[:-1], "Email%20Support"]
+)
 async def test_the_command_line_and_the_admin_port_take_and_refuse_the_same_ids(word):
     log = MemoryLog()
     await log.append([KNOWN.to_message()])
