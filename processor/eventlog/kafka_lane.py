@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from processor.eventlog.kafka_records import Row
+from processor.eventlog.kafka_records import Row, fill
 
 
 @dataclass(slots=True, eq=False)
@@ -79,10 +79,7 @@ class Lane:
                 self.pending.size -= part.size
                 continue
             first = part.sent
-            for row in part.rows[first:] if first else part.rows:
-                if batch.append(timestamp=timestamp, key=row.key, value=row.value, headers=row.headers) is None:
-                    break
-                part.sent += 1
+            part.sent = fill(batch, part.rows, first, timestamp)
             if part.sent > first:
                 flight.append((part, first, part.sent))
             if part.sent < len(part.rows):

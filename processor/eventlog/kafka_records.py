@@ -16,11 +16,9 @@ OVERHEAD = 128
 
 
 class Row(NamedTuple):
-    """A message as bytes."""
+    """A message that can be written, and the bytes that it takes of a batch at most. Its batch makes bytes of it."""
 
-    key: bytes
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
+    message: Message
     size: int
 
 
@@ -48,18 +46,31 @@ def encode(messages: Iterable[Message], partitions: int, largest: Mapping[str, i
 
 
 def _row(message: Message) -> Row:
-    value = message.value
-    headers: list[tuple[str, bytes]] = []
     try:
-        key = message.key.encode()
-        size = len(key) + len(value or b"") + OVERHEAD
+        size = _bytes(message.key) + len(message.value or b"") + OVERHEAD
         for name, text in message.headers.items():
-            told = text.encode()
-            headers.append((name, told))
-            size += len(name.encode()) + len(told) + 10
+            size += _bytes(name) + _bytes(text) + 10
     except (AttributeError, TypeError, UnicodeEncodeError) as error:
         raise PoisonError(f"this message cannot be written: {error}") from error
-    return Row(key, value, headers, size)
+    return Row(message, size)
+
+
+def _bytes(text: str) -> int:
+    """Of its UTF-8. Raises UnicodeEncodeError for half a character, TypeError for what is no text."""
+    return len(text) if str.isascii(text) else len(text.encode())
+
+
+def fill(batch: Any, rows: Sequence[Row], start: int, timestamp: int | None) -> int:
+    """Put them into aiokafka's batch from `start` on, as many as it takes; returns the first that it does not.
+
+    Bytes are made one row after another: thousands that lie there at once cost more to make, and to throw away.
+    """
+    for position in range(start, len(rows)):
+        message = rows[position].message
+        headers = [(name, text.encode()) for name, text in message.headers.items()]
+        if batch.append(timestamp=timestamp, key=message.key.encode(), value=message.value, headers=headers) is None:
+            return position
+    return len(rows)
 
 
 def decode(topic: str, partition: int, records: Iterable[Any]) -> Sequence[Record]:

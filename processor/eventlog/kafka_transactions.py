@@ -20,7 +20,7 @@ from processor.errors import RetryableError, Revoked
 from processor.eventlog.kafka_connection import START_SECONDS, told
 from processor.eventlog.kafka_discard import discard
 from processor.eventlog.kafka_reader import Reader
-from processor.eventlog.kafka_records import Rows
+from processor.eventlog.kafka_records import Rows, fill
 
 logger = logging.getLogger("processor.eventlog")
 
@@ -161,10 +161,7 @@ class Transactions:
             position = 0
             while position < len(part):
                 batch, first = client.create_batch(), position
-                for row in part[position:]:
-                    if batch.append(timestamp=None, key=row.key, value=row.value, headers=row.headers) is None:
-                        break
-                    position += 1
+                position = fill(batch, part, first, None)
                 ends.append(await client.send_batch(batch, place.topic, partition=place.partition))
                 sizes.append((place, position - first))
         if offsets:

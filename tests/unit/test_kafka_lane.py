@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from processor.errors import PoisonError, RetryableError
+from processor.eventlog import Message
 from processor.eventlog.kafka_lane import Lane, Part, Pending, Post
 from processor.eventlog.kafka_records import Row
 
@@ -33,7 +34,7 @@ class Batch:
 
 def part(*values: bytes, ends: float = 10.0) -> Part:
     post = Post(asyncio.get_running_loop().create_future(), 1, ends)
-    return Part(post, [Row(b"k", value, [], 10) for value in values], 10 * len(values))
+    return Part(post, [Row(Message("t", "k", value), 10) for value in values], 10 * len(values))
 
 
 def lane(*parts: Part) -> Lane:
