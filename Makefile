@@ -54,8 +54,9 @@ chaos: .venv/dev
 fuzz: .venv/dev
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} FUZZ_SEED=$${FUZZ_SEED:-0} $(BIN)/python -m pytest tests/fuzz --hypothesis-seed=$${FUZZ_SEED:-0}
 
+# One or some of them: make bench BENCH="normalise kafka-clean"
 bench: $(if $(COMPILER),$(NATIVE)/.built,.venv/dev)
-	cd $(if $(COMPILER),$(NATIVE),.) && $(CURDIR)/$(BIN)/python -m benchmarks
+	cd $(if $(COMPILER),$(NATIVE),.) && $(CURDIR)/$(BIN)/python -m benchmarks $(BENCH)
 
 $(NATIVE)/.built: .venv/dev $(SOURCES)
 	rm -rf $(NATIVE)

@@ -6,6 +6,7 @@ import ast
 import importlib
 import os
 import runpy
+import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -43,10 +44,28 @@ def test_what_passes_every_event_needs_nothing_that_mypyc_leaves_out(path: str) 
             assert not {"BaseModel", "Field"} & {name.name for name in node.names}, "models are classes of another kind"
 
 
-@pytest.mark.skipif("EXPECT_NATIVE" not in os.environ, reason="what is edited here runs as it is: make test-native")
+COMPILED = pytest.mark.skipif("EXPECT_NATIVE" not in os.environ, reason="not compiled here: make test-native")
+
+
+@COMPILED
 @pytest.mark.parametrize("path", PATHS)
 def test_here_the_compiled_form_runs(path: str) -> None:
     name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     importlib.import_module(name)
     module = sys.modules[name]  # a package may have a function of the name of its own module
     assert (module.__file__ or "").endswith(tuple(EXTENSION_SUFFIXES))
+
+
+def told(*words: str) -> list[str]:
+    command = [sys.executable, str(ROOT / "tests" / "unit" / "bothforms.py"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True, encoding="utf-8")
+    return done.stdout.splitlines()
+
+
+@COMPILED
+def test_both_forms_say_the_same_of_whatever_comes() -> None:
+    *compiled, place = told("4000")
+    *interpreted, source = told("4000", "--sources")
+    assert (Path(place).suffix, Path(source).suffix) == (".so", ".py")
+    assert compiled == interpreted
+    assert len(compiled) > 4_000
