@@ -30,7 +30,9 @@ def compiled() -> list[Extension]:
     from mypyc.build import mypycify  # noqa: PLC0415 - only who asks for it has it
 
     paths = [path for pattern in EVERY_EVENT for path in sorted(glob(pattern))]  # noqa: PTH207 - mypyc wants them so
-    return mypycify(["--config-file=", "--ignore-missing-imports", *paths], group_name="genesys_processor")
+    return mypycify(
+        ["--config-file=", "--ignore-missing-imports", *paths], group_name="genesys_processor", debug_level="0"
+    )
 
 
 setup(ext_modules=compiled())
