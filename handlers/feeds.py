@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from handlers.calendar_events import collection_of, schedule_calendar, shift_calendar
 from handlers.events import ScheduleUpdated, ShiftsUpdated
 from processor.clients.calendar_entries import ics
-from processor.signatures import same
+from processor.signing import same
 
 V_co = TypeVar("V_co", covariant=True)
 

@@ -1,4 +1,4 @@
-"""Is this caller who it says it is? Every scheme by which a sender may prove it, and how we sign ourselves.
+"""Is this caller who it says it is? Every scheme by which a sender may prove it.
 
 Any one configured credential suffices, but a signature that is there and wrong refuses the
 post whatever else is right. Comparisons take constant time, on bytes. Nothing configured
@@ -8,8 +8,6 @@ refuses everything.
 from __future__ import annotations
 
 import base64
-import binascii
-import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from processor.errors import ProcessorError, SettingsError
+from processor.signing import decoded, mac, match, raw, secret_bytes
 
 Read = TypeVar("Read")
 
@@ -68,64 +67,6 @@ class Caller:
 
     name: str
     message_id: str = ""
-
-
-def secret_bytes(secret: str) -> bytes:
-    """The key in `whsec_<base64>` (padding may be missing). Raises ValueError when there is none."""
-    text = secret.removeprefix("whsec_")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except binascii.Error:
-        key = b""
-    if not key:
-        raise ValueError("not a Standard Webhooks secret: whsec_ and base64 expected")
-    return key
-
-
-def sign(secret: str, message_id: str, timestamp: datetime, body: bytes) -> str:
-    """What goes into `webhook-signature`, with `webhook-id` and `webhook-timestamp` (whole seconds) beside it.
-
-    A sender that rotates its secret sends several, separated by a space.
-    """
-    signed = _digest(secret_bytes(secret), f"{message_id}.{int(timestamp.timestamp())}.".encode(), body)
-    return "v1," + base64.b64encode(signed).decode()
-
-
-def sign_hub(secret: str, body: bytes) -> str:
-    """The value of `X-Hub-Signature-256`, as Genesys's Open Messaging sends it."""
-    return "sha256=" + base64.b64encode(_digest(secret.encode(), b"", body)).decode()
-
-
-def same(given: str, known: str) -> bool:
-    """Whether a secret that somebody brought is ours; an empty one never is."""
-    return bool(known) and hmac.compare_digest(_raw(given), _raw(known))
-
-
-def _digest(key: bytes, before: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, before + body, "sha256")
-
-
-def _raw(text: str) -> bytes:
-    """The bytes that came over the wire, whatever they were."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _decoded(text: str) -> bytes:
-    """Base64 as bytes, empty when it is none: empty equals no digest and no credential."""
-    try:
-        return base64.b64decode(_raw(text), validate=True)
-    except binascii.Error:
-        return b""
-
-
-def _match(given: Sequence[bytes], known: Sequence[bytes]) -> int:
-    """The number (from 1) of the first of `known` that was given, 0 for none; all pairs are compared."""
-    found = 0
-    for number in range(len(known), 0, -1):
-        for one in given:
-            if hmac.compare_digest(one, known[number - 1]):
-                found = number
-    return found
 
 
 def _each(setting: str, entries: Sequence[str], read: Callable[[str], Read]) -> tuple[Read, ...]:
@@ -262,11 +203,11 @@ class Verifier:
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
             raise Unauthorised("signature-time", f"{spelling}timestamp is more than five minutes from our clock.")
         offered = [one.partition(",") for one in given.split()[:SIGNATURES_AT_MOST]]
-        shared = [_decoded(value) for version, _, value in offered if version == "v1"]
-        paired = [_decoded(value) for version, _, value in offered if version == "v1a"][:KEY_PAIR_SIGNATURES_AT_MOST]
-        before = _raw(f"{message_id}.{timestamp}.")
+        shared = [decoded(value) for version, _, value in offered if version == "v1"]
+        paired = [decoded(value) for version, _, value in offered if version == "v1a"][:KEY_PAIR_SIGNATURES_AT_MOST]
+        before = raw(f"{message_id}.{timestamp}.")
         for body in bodies:
-            number = _match(shared, [_digest(key, before, body) for key in self.secrets]) if shared else 0
+            number = match(shared, [mac(key, before, body) for key in self.secrets]) if shared else 0
             if number:
                 return Caller(f"standard-webhooks:{number}", message_id)
             number = self._paired(paired, before + body) if paired else 0
@@ -282,9 +223,9 @@ class Verifier:
         given = headers.get("x-hub-signature-256")
         if given is None or not self.genesys:
             return None
-        signature = _decoded(given.strip().removeprefix("sha256="))
+        signature = decoded(given.strip().removeprefix("sha256="))
         for one in bodies:
-            number = _match([signature], [_digest(key, b"", one) for key in self.genesys])
+            number = match([signature], [mac(key, b"", one) for key in self.genesys])
             if number:
                 return Caller(f"genesys:{number}")
         raise Unauthorised("signature-wrong", "X-Hub-Signature-256 fits none of the secrets configured here.")
@@ -293,15 +234,15 @@ class Verifier:
         given = headers.get("authorization")
         if given is None or not self.basic:
             return None
-        number = _match([_raw(given)], self.usual)
+        number = match([raw(given)], self.usual)
         if not number:
             scheme, _, token = given.partition(" ")
-            number = _match([_decoded(token.strip())], self.basic) if scheme.lower() == "basic" else 0
+            number = match([decoded(token.strip())], self.basic) if scheme.lower() == "basic" else 0
         return Caller(f"basic:{number}") if number else None
 
     def _api_key(self, headers: Mapping[str, str]) -> Caller | None:
         for name, known in self.api_keys:
-            number = _match([_raw(headers.get(name, "").strip())], known)
+            number = match([raw(headers.get(name, "").strip())], known)
             if number:
                 return Caller(f"api-key:{name}:{number}")
         return None

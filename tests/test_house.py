@@ -92,7 +92,7 @@ def test_every_setting_that_a_text_names_exists() -> None:
 def test_environment_statuses_and_constant_time_stand_where_they_belong() -> None:
     places = {
         "os.environ": {"processor/settings/__init__.py"},
-        "compare_digest": {"processor/signatures.py"},
+        "compare_digest": {"processor/signing.py"},
         "ZoneInfo(": {"processor/timezones.py"},
     }
     for path in SOURCES:

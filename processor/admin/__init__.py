@@ -19,7 +19,7 @@ from processor.admin.description import NO_KINDS, Kinds, openapi
 from processor.admin.operations import Operations
 from processor.admin.routes import operation_routes
 from processor.errors import FatalError, PoisonError, RefusedError, RetryableError
-from processor.signatures import same
+from processor.signing import same
 from processor.telemetry import Metrics
 from processor.web.answers import answer, problem
 from processor.web.listener import PagesRunner

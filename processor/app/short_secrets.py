@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pydantic import SecretStr
 
 from processor.settings import Settings
-from processor.signatures import secret_bytes
+from processor.signing import secret_bytes
 
 SIGNING_BYTES = 24
 """The least that Standard Webhooks asks for (the most is 64)."""

@@ -19,7 +19,7 @@ from processor.clients.refusals import why
 from processor.errors import PoisonError, ProcessorError, RefusedError, RetryableError
 from processor.event import instant
 from processor.settings import Settings, SettingsError, load
-from processor.signatures import sign, sign_hub
+from processor.signing import sign, sign_hub
 
 EXAMPLE = "http://127.0.0.1:8080/webhooks/genesys"
 LONGEST_ANSWER = 200

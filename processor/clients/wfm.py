@@ -28,7 +28,7 @@ import orjson
 from processor.clients.api import Api, Rejected
 from processor.errors import FarSideDown, PoisonError, RefusedError, RetryableError, SettingsError
 from processor.event import Event, instant
-from processor.signatures import secret_bytes, sign
+from processor.signing import secret_bytes, sign
 
 MOST_REMEMBERED = 20_000
 """Events of batches that failed and were not tried again: their owner is another process now."""

@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from processor.receiver import PATH
-from processor.signatures import sign
+from processor.signing import sign
 from tests.integration.door import BASIC, NOW
 
 AUTHORIZATION = b"Authorization: " + BASIC["Authorization"].encode()

@@ -16,7 +16,8 @@ import pytest
 from processor.errors import FarSideDown, RetryableError
 from processor.event import Delivery, Envelope, digest
 from processor.receiver import PATH, Limits
-from processor.signatures import Verifier, sign
+from processor.signatures import Verifier
+from processor.signing import sign
 from processor.web.callers import Proxies
 from processor.web.pages import Page
 from tests.integration.door import NOW, door, split

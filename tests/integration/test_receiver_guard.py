@@ -17,7 +17,8 @@ from processor import receiver
 from processor.errors import RetryableError
 from processor.event import Delivery, Envelope
 from processor.receiver import PATH, Limits
-from processor.signatures import Verifier, sign
+from processor.signatures import Verifier
+from processor.signing import sign
 from tests.integration.door import BASIC, NOW, Door, door, split
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef").decode()

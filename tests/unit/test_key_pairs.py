@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from svix.webhooks import Webhook as Svix
 
 from processor.errors import FatalError
-from processor.signatures import KEY_PAIR_SIGNATURES_AT_MOST, Unauthorised, Verifier, sign
+from processor.signatures import KEY_PAIR_SIGNATURES_AT_MOST, Unauthorised, Verifier
+from processor.signing import sign
 
 NOW = datetime(2026, 3, 9, 13, 0, 4, tzinfo=UTC)
 BODY = '{"name":"Zoë"}'.encode()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from processor.errors import FatalError
-from processor.signatures import Unauthorised, Verifier, secret_bytes, sign
+from processor.signatures import Unauthorised, Verifier
+from processor.signing import secret_bytes, sign
 
 OLD = "whsec_" + base64.b64encode(b"an old secret of 24 bytes").decode()
 NEW = "whsec_" + base64.b64encode(b"a new secret of 32 bytes or more").decode()
