@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # edited. Only where a C compiler is; CI has one.
 NATIVE := .venv/native
 COMPILER := $(shell command -v cc)$(CI)
-SOURCES := $(shell find processor handlers sandbox benchmarks tests -name '*.py') setup.py
+SOURCES := $(shell find * -type f -not -path 'data/*' -not -path 'build/*' -not -path 'benchmarks/results/*' -not -path '*.egg-info/*' -not -name '*.pyc')
 TESTED_NATIVE := tests/unit tests/fuzz tests/contract/test_eventlog.py tests/integration/test_every_sample.py tests/e2e/test_demo.py
 
 .PHONY: install run compile editable kafka test test-native check bench chaos fuzz lock clean
