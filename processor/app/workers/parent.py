@@ -10,6 +10,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import orjson
 
@@ -29,8 +30,14 @@ TRIES = 3
 """… so that after so many of them in a row the whole ends."""
 AGAIN_SECONDS = 1.0
 END_SECONDS = 25.0
+PACKAGES = Path(__file__).resolve().parents[3]
 
 log = logging.getLogger("processor.app")
+
+
+def interpreter() -> tuple[str, ...]:
+    """Python with our own modules: `-m` would look into the working directory first, where a checkout may lie."""
+    return (sys.executable,) if Path.cwd() == PACKAGES else (sys.executable, "-P")
 
 
 @dataclass(slots=True, eq=False)
@@ -130,7 +137,7 @@ class Crew:
         more = ("--insecure-no-auth",) if self._settings.insecure_no_auth else ()
         words = (str(worker.number), str(len(self.workers)), str(self._port), *more)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "processor.app.workers.child", *words), stdin=PIPE, stdout=PIPE, limit=LINE_BYTES
+            *(*interpreter(), "-m", "processor.app.workers.child", *words), stdin=PIPE, stdout=PIPE, limit=LINE_BYTES
         )
         try:
             async with asyncio.timeout(READY_SECONDS):
