@@ -99,7 +99,7 @@ def test_the_walk_by_hand_runs_as_it_stands(tmp_path: Path) -> None:
     assert (tmp_path / "try" / "routing.svg").read_text().startswith("<svg")
     template = yaml.safe_load((tmp_path / "try" / "genesys.yaml").read_text())
     assert template["Resources"]["Destination"]["Properties"]["InvocationEndpoint"].startswith("https://events.")
-    assert "change-me" not in out + (tmp_path / "try" / "genesys.yaml").read_text()
+    assert "change-this-one" not in out + (tmp_path / "try" / "genesys.yaml").read_text()
 
 
 def test_every_command_that_a_page_names_exists() -> None:
