@@ -57,6 +57,13 @@ def test_here_the_compiled_form_runs() -> None:
     assert [name for name, file in files.items() if not file.endswith(tuple(EXTENSION_SUFFIXES))] == []
 
 
+@COMPILED
+def test_it_runs_in_programs_too_that_tests_start_in_other_folders(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "processor", "--version"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.endswith(" (compiled)\n")
+
+
 def told(*words: str) -> list[str]:
     command = [sys.executable, str(ROOT / "tests" / "unit" / "bothforms.py"), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True, encoding="utf-8")
