@@ -27,13 +27,14 @@ compile: .venv/run
 	BUILD_NATIVE=1 $(PIP) install --no-deps --no-build-isolation --force-reinstall .
 	@touch .venv/compiled
 
+# Back from the copy: whoever runs or tests what lies here must not meet what was compiled of it before.
 editable:
-	@! [ -e .venv/compiled ] || { $(PIP) install --no-deps --no-build-isolation --editable . && rm .venv/compiled; }
+	@! [ -e .venv/compiled ] || { $(PIP) install --no-deps --no-build-isolation --editable . && rm .venv/compiled && echo "not compiled any more: what lies here runs"; }
 
 kafka: .venv/kafka-dev
 	@$(BIN)/genesys-processor kafka $(KAFKA)
 
-test: .venv/dev
+test: .venv/dev editable
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(foreach room,$(WHOLE_PRODUCT),--ignore=$(room)) $(PYTEST)
 	$(BIN)/python -m pytest $(WHOLE_PRODUCT) $(PYTEST)
 	@$(if $(COMPILER),$(MAKE) --no-print-directory test-native,echo "no C compiler here: the compiled form was not tested")
@@ -49,13 +50,13 @@ check: .venv/dev .venv/renderer
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_house.py tests/test_manifests.py tests/test_manifests_selectors.py
 
-chaos: .venv/dev
+chaos: .venv/dev editable
 	CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kills.py
 	CHAOS_ROUNDS=$${CHAOS_ROUNDS:-14} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/chaos/test_kafka_faults.py
 	CHAOS_RECORDS=$${CHAOS_RECORDS:-1000000} CHAOS_REPORT=$${CHAOS_REPORT:-chaos-report.json} $(BIN)/python -m pytest tests/integration/test_kafka_tables.py
 
 # Other requests than the last time: make fuzz FUZZ_SEED=7
-fuzz: .venv/dev
+fuzz: .venv/dev editable
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} FUZZ_SEED=$${FUZZ_SEED:-0} $(BIN)/python -m pytest tests/fuzz --hypothesis-seed=$${FUZZ_SEED:-0}
 
 # One or some of them: make bench BENCH="normalise kafka-clean"
