@@ -33,6 +33,9 @@ WATCH_SECONDS = 0.05
 QUIET_TURNS = 5
 """After so many looks without work the write-ahead file is copied down: what lies in one file only is soon nothing."""
 
+TOLD_AGAIN_SECONDS = 60.0
+"""Trouble that stays: it is met at each look, and its lines must not fill a disk."""
+
 MOST_IN_A_BATCH = 2_000
 ROWS_IN_A_STATEMENT = (512, 256, 128, 64)
 """What is left after these is one more."""
@@ -92,6 +95,8 @@ class Writer:
         self._queue: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
         self._quiet = 0
         self._dirty = True
+        self._told = ("", 0.0)
+        """The trouble that the log was told of last, and when by `time.monotonic`."""
         self._thread = threading.Thread(target=self._run, name="eventlog-writer", daemon=True)
 
     def start(self) -> None:
@@ -187,9 +192,15 @@ class Writer:
         except (sqlite3.Error, OSError, Trouble) as error:
             self._fail(batch, error)
             batch.ends = None
-            logger.warning("eventlog-unreadable", extra={"reason": str(batch.error)})
+            self._complain(str(batch.error))
         if batch.ends is not None or batch.lost:
             self._tell(batch)
+
+    def _complain(self, trouble: str) -> None:
+        told, at = self._told
+        if trouble != told or time.monotonic() - at >= TOLD_AGAIN_SECONDS:
+            self._told = (trouble, time.monotonic())
+            logger.warning("eventlog-unreadable", extra={"reason": trouble})
 
     def _tell(self, batch: Batch) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more

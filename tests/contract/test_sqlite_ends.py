@@ -14,6 +14,7 @@ import pytest
 from processor.errors import FatalError, RetryableError, Revoked
 from processor.eventlog import Message
 from processor.eventlog import sqlite_commits as commits
+from processor.eventlog import sqlite_writer as writer_module
 from processor.eventlog.sqlite_writer import Writer
 from tests.contract.filelog import START, no_offsets, nothing, open_log, state
 
@@ -90,6 +91,21 @@ async def test_who_met_trouble_opens_the_file_anew_and_keeps_nothing_of_it_open(
             broken = False
             await log.append([state("a", "3")])
         assert open_files()[f"{file}-shm"] == known[f"{file}-shm"]
+
+
+@pytest.mark.parametrize(("again_after", "lines"), [(3600.0, 2), (0.0, 4)])
+async def test_trouble_that_stays_does_not_fill_the_disk_with_lines(tmp_path, monkeypatch, caplog, again_after, lines):
+    monkeypatch.setattr(writer_module, "TOLD_AGAIN_SECONDS", again_after)
+    file = tmp_path / "events.db"
+    writer = Writer(file, lambda: START, asyncio.get_running_loop(), lambda _: None, lambda: None)
+    for _ in range(3):
+        writer._watch()
+    file.write_bytes(b"something else, and long enough to be read as the head of a database" * 20)
+    writer._watch()
+    told = [record.reason for record in caplog.records if record.message == "eventlog-unreadable"]
+    assert len(told) == lines
+    assert "cannot be opened" in told[0]
+    assert "no event log" in told[-1]
 
 
 async def test_when_it_is_closed_none_of_its_threads_goes_on(file):
