@@ -47,12 +47,14 @@ def people(*users: dict[str, Any]) -> Work:
 
 async def test_many_agents_presence_is_one_request_and_an_answer_each() -> None:
     away = {"active": True}
-    listed = people(user("a"), user("b", outOfOffice=away), user("c"), user("d", state="deleted"))
+    listed = people(
+        user("a"), user("b", outOfOffice=away), user("c"), user("d", state="deleted"), user("f", state="inactive")
+    )
     async with platform({"GET /api/v2/users": listed}) as (genesys, far):
-        answers = await look_all(genesys, "presence", [f"agent/{name}" for name in "abcde"])
-    assert len(far.asked) == 2  # the pages of one list
+        answers = await look_all(genesys, "presence", [f"agent/{name}" for name in "abcdef"])
+    assert len(far.asked) == 3  # the pages of one list
     assert parse_qs(far.asked[0].query)["expand"] == ["presence", "routingStatus", "outOfOffice"]
-    assert [answer.subject for answer in answers] == [f"agent/{name}" for name in "abcde"]
+    assert [answer.subject for answer in answers] == [f"agent/{name}" for name in "abcdef"]
     assert answers[0].body == {
         "userId": "a",
         "presence": user("a")["presence"],
@@ -60,7 +62,7 @@ async def test_many_agents_presence_is_one_request_and_an_answer_each() -> None:
         "outOfOffice": None,
     }
     assert answers[1].body["outOfOffice"] == away
-    assert [answer.body.get("deleted") for answer in answers] == [None, None, None, True, True]
+    assert [answer.body.get("deleted") for answer in answers] == [None, None, None, True, True, True]
 
 
 async def test_what_a_list_leaves_out_is_asked_for_by_itself() -> None:
@@ -92,6 +94,7 @@ class Wfm:
         self.shifts: dict[str, list[dict[str, Any]]] = {"a": [shift("s1", 9)], "b": []}
         self.searches: list[dict[str, Any]] = []
         self.units_asked: list[str] = []
+        self.users = people(user("a"), user("b"), user("m"))
         self.processing = 0
         self.end = "Complete"
         self.download = ""
@@ -105,6 +108,7 @@ class Wfm:
         return {
             **units,
             **searches,
+            "GET /api/v2/users": self.listed,
             f"GET {WFM}/managementunits": lambda _: self.listing,
             f"GET {WFM}/managementunits/mu1/users": lambda _: {"entities": [{"id": "a"}, {"id": "m"}]},
             f"GET {WFM}/managementunits/mu2/users": lambda _: {"entities": [{"id": "b"}]},
@@ -112,6 +116,9 @@ class Wfm:
             f"GET {WFM}/businessunits/bu2/activitycodes": lambda _: said(403),
             "GET /download/1": lambda _: self.found(self.searches[-1]),
         }
+
+    def listed(self, asked: Asked) -> Any:
+        return self.users(asked)
 
     def unit(self, asked: Asked) -> Any:
         name = asked.path.split("/")[-2]
@@ -176,7 +183,7 @@ async def test_a_search_that_takes_its_time_is_asked_again() -> None:
     async with platform(wfm.routes(), clock) as (genesys, _):
         answer = await look(genesys, "shifts", "agent/a")
     assert answer.body["shifts"] == [shift("s1", 9)]
-    assert clock.slept[1:4] == [0.25, 0.5, 1.0]
+    assert clock.slept[2:5] == [0.25, 0.5, 1.0]
 
 
 async def test_a_search_that_never_ends_or_fails_is_worth_another_try_later() -> None:
@@ -231,3 +238,22 @@ async def test_where_units_may_not_be_listed_each_agent_is_asked_for() -> None:
 async def test_an_agent_whom_workforce_management_does_not_know_is_gone() -> None:
     async with platform(Wfm().routes()) as (genesys, _):
         assert (await look(genesys, "shifts", "agent/x")).body == {"userId": "x", "deleted": True}
+
+
+@pytest.mark.parametrize("state", ["deleted", "inactive"])
+async def test_whoever_was_deactivated_has_no_shifts_though_workforce_management_still_knows_some(state: str) -> None:
+    wfm = Wfm()
+    wfm.users = people(user("a", state=state), user("b"))
+    async with platform(wfm.routes()) as (genesys, far):
+        gone, there = await look_all(genesys, "shifts", ["agent/a", "agent/b"])
+    assert gone.body == {"userId": "a", "deleted": True}
+    assert (there.body["shifts"], there.body.get("deleted")) == ([], None)
+    assert [asked.path for asked in far.asked].count("/api/v2/users") == 1
+    assert wfm.searches[0]["userIds"] == ["b"]
+
+
+async def test_who_may_see_shifts_need_not_see_users() -> None:
+    wfm = Wfm()
+    wfm.users = lambda _: said(403)
+    async with platform(wfm.routes()) as (genesys, _):
+        assert (await look(genesys, "shifts", "agent/a")).body["shifts"] == [shift("s1", 9)]

@@ -5,8 +5,10 @@ The bodies of the answers, composed of vendor JSON (`{"deleted": true}` where th
     schedule-group   {group, schedules[]}: the group, and each schedule it refers to that exists
     queue            {queue}
     shifts           {userId, timeZone, from, to, shifts[], fullDayTimeOffMarkers[], activityCodes{id: name}}:
-                     all published shifts from yesterday to the horizon; deleted = not in workforce management
-    presence         {userId, presence, routingStatus, outOfOffice}: what is in effect, whatever its source
+                     all published shifts from yesterday to the horizon; deleted = the user is deleted or
+                     deactivated, or not in workforce management
+    presence         {userId, presence, routingStatus, outOfOffice}: what is in effect, whatever its source;
+                     deleted = the user is deleted or deactivated
     campaign         {schedule}; deleted = the campaign has no schedule
     volume           {queueId, asked, targets{media: seconds}, observations[], aggregates[]}: see `volume.py`
 """
@@ -21,7 +23,7 @@ from typing import Any
 from processor.clients.api import Api, Forbidden, NotFound, Time
 from processor.clients.genesys import Answer, QueueChange, QueueState
 from processor.clients.genesys.pages import Entity, entities, path_id, subject_id, whole
-from processor.clients.genesys.platform.agents import Found, Presences, Shifts
+from processor.clients.genesys.platform.agents import Found, Leavers, Presences, Shifts
 from processor.clients.genesys.platform.queues import Queues
 from processor.clients.genesys.platform.units import Units
 from processor.clients.genesys.platform.volume import Targets, Volumes
@@ -49,6 +51,7 @@ class Platform:
         self._queues = Queues(api.urgent(), clocks)
         self._volumes = Volumes(api)
         self._presences = Presences(api, clocks)
+        self._leavers = Leavers(api, clocks)
         self._units = Units(api, clocks)
         self._shifts = Shifts(api, self._units, clocks)
         self._organisation = ""
@@ -150,6 +153,8 @@ class Platform:
         return {"queue": reply.json()}, reply.asked
 
     async def _agent_shifts(self, user_id: str) -> Found:
+        if await self._leavers.has(user_id):
+            return {"userId": user_id, **DELETED}, self.now()
         today = self.now().replace(hour=0, minute=0, second=0, microsecond=0)
         found = await self._shifts.get(user_id, today - timedelta(days=1), today + self._horizon)
         return found or ({"userId": user_id, **DELETED}, self.now())

@@ -9,7 +9,7 @@ from typing import Any
 import tenacity
 
 from processor.clients.api import Api, Forbidden, NotFound, Time
-from processor.clients.genesys.pages import Params, pages, path_id
+from processor.clients.genesys.pages import Params, entities, pages, path_id
 from processor.clients.genesys.platform.cache import Cache
 from processor.clients.genesys.platform.gather import Gather
 from processor.clients.genesys.platform.units import WFM, Unit, Units
@@ -17,6 +17,8 @@ from processor.errors import RetryableError
 from processor.event import instant
 
 AT_ONCE = 100
+GONE = frozenset({"deleted", "inactive"})
+"""States of a user who is nobody's agent any more."""
 SEARCH_SPAN = timedelta(days=28)
 """A longer window is searched in pieces: Genesys sends large results by other ways."""
 Found = tuple[Mapping[str, Any], datetime]
@@ -31,7 +33,7 @@ class Presences:
         self._gather = Gather[Found](self._fetch, sleep=clocks.sleep, most=AT_ONCE)
 
     async def get(self, user_id: str) -> Found | None:
-        """The parts of `answer.presence`; None when the user is deleted."""
+        """The parts of `answer.presence`; None when the user is deleted or deactivated."""
         return await self._gather.get(path_id(user_id))
 
     async def _fetch(self, user_ids: Sequence[str]) -> Mapping[str, Found]:
@@ -39,7 +41,7 @@ class Presences:
         params: Params = {"id": list(user_ids), "expand": ["presence", "routingStatus", "outOfOffice"], "state": "any"}
         async for users, reply in pages(self._api, "/api/v2/users", params):
             for user in users:
-                if user["id"] in wanted and user.get("state") != "deleted":
+                if user["id"] in wanted and user.get("state") not in GONE:
                     found[user["id"]] = await self._complete(user, reply.asked)
         return found
 
@@ -49,6 +51,26 @@ class Presences:
         presence = user.get("presence") or (await self._api.request("GET", f"{path}/presences/purecloud")).json()
         routing = user.get("routingStatus") or (await self._api.request("GET", f"{path}/routingstatus")).json()
         return {"presence": presence, "routingStatus": routing, "outOfOffice": user.get("outOfOffice")}, asked
+
+
+class Leavers:
+    """Who is no agent any more, though workforce management may still have shifts of his."""
+
+    def __init__(self, api: Api, clocks: Time) -> None:
+        self._api = api
+        self._gather = Gather[bool](self._fetch, sleep=clocks.sleep, most=AT_ONCE)
+
+    async def has(self, user_id: str) -> bool:
+        """Only of those whom Genesys shows us, as deleted or deactivated."""
+        return bool(await self._gather.get(path_id(user_id)))
+
+    async def _fetch(self, user_ids: Sequence[str]) -> Mapping[str, bool]:
+        params: Params = {"id": list(user_ids), "state": "any"}
+        try:
+            users = [user async for user in entities(self._api, "/api/v2/users", params)]
+        except Forbidden:
+            return {}  # who may see shifts need not see users
+        return {str(user["id"]): user.get("state") in GONE for user in users}
 
 
 class Shifts:
