@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as bench
+from handlers.normalise.envelopes import envelopes
+from handlers.normalise.readers import GUIDES, OFFICIAL
+from processor.event import Delivery
+from tests.unit.normalisedesk import NOW
 
 BENCHMARKS = Path(bench.__file__).parent
 
@@ -73,3 +77,11 @@ def test_what_it_measures_is_still_there(words: list[str], tmp_path: Path) -> No
     command = [sys.executable, str(folder / words[0]), *words[1:]]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_normalise_is_measured_on_every_kind_that_is_understood() -> None:
+    posted = json.loads((BENCHMARKS.parent / "tests" / "data" / "deliveries.json").read_text(encoding="utf-8"))[
+        "posted"
+    ]
+    deliveries = [Delivery("genesys/o", {}, json.dumps(one).encode(), NOW, "basic:1") for one in posted]
+    assert {envelope.type for one in deliveries for envelope in envelopes(one)} == {*OFFICIAL, *GUIDES}
