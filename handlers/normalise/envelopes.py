@@ -45,11 +45,13 @@ def _envelope(delivery: Delivery, data: bytes, form: Form, name: str) -> Envelop
     kind, subject, _, _, time, told, organisation, trace = form
     if len(subject) > LONGEST_SUBJECT or not subject.isprintable():
         subject = ""
+    if len(kind) > LONGEST_ID or not kind.isprintable():  # a header may hold bytes that are no text
+        kind = "unknown"
     trace = trace or delivery.headers.get("traceparent", "")
     return Envelope(
         name or digest_id(kind, subject, data),
         f"genesys/{organisation}" if organisation else delivery.source or "genesys/unknown",
-        kind if len(kind) <= LONGEST_ID and kind.isprintable() else "unknown",
+        kind,
         subject,
         time or delivery.received_at,
         delivery.received_at,

@@ -279,6 +279,11 @@ def test_each_event_of_a_batch_may_have_a_trace_of_its_own():
     assert deliver({}, traceparent=delivered, **headers)[0].trace == first
 
 
+def test_a_type_in_bytes_that_are_no_text_is_unknown():
+    (found,) = deliver({"a": 1}, ce_specversion="1.0", ce_type="v2.users.u.presence\udcff")
+    assert (found.type, found.id[:7], found.subject) == ("unknown", "sha256:", "agent/u")
+
+
 def test_an_envelope_survives_the_log():
     (found,) = deliver(event_bridge())
     message = found.to_message()
