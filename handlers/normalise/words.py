@@ -75,19 +75,24 @@ def moment(value: object) -> datetime | None:
 def spelled(text: str) -> datetime:
     """What a text shows, without an offset where it names none. Raises ValueError, or OverflowError, for no time.
 
-    Beside ISO 8601 as Python reads it: small letters, a zone's name behind the offset, a number since 1970.
+    Beside ISO 8601 as Python reads it: small letters, a zone's name behind the offset, a number since 1970. A zone's
+    name alone is no offset: its wall time would be taken for another zone's.
     """
     if text.isdecimal() and len(text) in DIGITS:
         return _since_epoch(int(text))
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        return datetime.fromisoformat(text.strip().upper().partition("[")[0])
+        plain, named, _ = text.strip().upper().partition("[")
+        read = datetime.fromisoformat(plain)
+        if named and read.tzinfo is None:
+            raise
+        return read
 
 
 def _since_epoch(number: float) -> datetime:
     """Milliseconds, or seconds where milliseconds would make it a time before all that can have happened."""
-    return EPOCH + timedelta(milliseconds=number if abs(number) >= SECONDS_BELOW else number * 1000)
+    return EPOCH + timedelta(milliseconds=number if number >= SECONDS_BELOW else number * 1000)
 
 
 def told(value: object) -> str | None:

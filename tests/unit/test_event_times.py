@@ -54,7 +54,13 @@ async def test_seconds_are_not_taken_for_milliseconds_of_1970(desk: Desk, said: 
     assert instant(event.time) == "2026-03-09T13:59:00.000Z"
 
 
-@pytest.mark.parametrize("said", ["17730647402", "177306474021700", "soon", "2026-02-30T13:00:00Z", 1e300])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("17730647402", "177306474021", "177306474021700", "soon", "2026-02-30T13:00:00Z", 1e300, -1773064740217),
+        "2026-03-09T13:59:00.217[Europe/Berlin]",
+    ],
+)
 async def test_what_is_no_time_is_not_guessed_at(desk: Desk, said: Any):
     (event,) = clean(await desk.post(presence("BUSY", said, "1")))
     assert (event.time, event.time_source) == (NOW, "received")
@@ -64,6 +70,17 @@ async def test_a_wall_time_may_have_a_small_t(desk: Desk):
     body = {"event": "presence:updated", "userId": AGENT, "presenceId": "Break", "agentTimeZone": "America/New_York"}
     (event,) = clean(await desk.post(body | {"timestamp": "2026-03-09t09:00:04"}))
     assert instant(event.time) == "2026-03-09T13:00:04.000Z"
+
+
+async def test_a_day_without_dashes_is_a_day_and_no_number(desk: Desk):
+    (event,) = clean(await desk.post(presence("BUSY", "20260309", "1")))
+    assert instant(event.time) == "2026-03-09T00:00:00.000Z"
+
+
+async def test_a_wall_time_of_one_zone_is_not_taken_for_anothers(desk: Desk):
+    body = {"event": "presence:updated", "userId": AGENT, "presenceId": "Break", "agentTimeZone": "America/New_York"}
+    (event,) = clean(await desk.post(body | {"timestamp": "2026-03-09T09:00:04[Europe/Berlin]"}))
+    assert (event.time, event.time_source) == (NOW, "received")
 
 
 async def test_one_time_of_several_in_the_future_is_the_events_time(desk: Desk):
