@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -11,6 +12,7 @@ from processor.app.errands.backtesting import backtest, replay
 from processor.cli.backtest import with_rule
 from processor.cli.tail import as_dict
 from processor.errors import PoisonError
+from processor.event import Event
 from processor.eventlog import Record
 from processor.settings import Settings, SettingsError
 from tests.unit.looptables import QUEUE, START, queue, volume
@@ -39,6 +41,28 @@ async def test_what_the_loop_had_tightened_is_not_taken_for_peoples_wish() -> No
     assert mistaken.baseline["serviceLevelSeconds"] == 45
 
 
+async def test_where_no_target_is_told_the_one_before_it_holds() -> None:
+    untold = [volume(minute, target=None) for minute in range(62, 70, 2)]
+    (first, *_) = await replay(Settings(), {QUEUE: queue(45, at=200)}, [volume(60, 300, 0.99), *untold])
+    assert (first.baseline["serviceLevelSeconds"], first.target["serviceLevelSeconds"]) == (60, 45)
+
+
+async def test_the_hour_for_which_the_loop_gave_a_target_back_was_still_of_its_own() -> None:
+    (adjusted, *_) = await replay(Settings(), {QUEUE: queue(60)}, BUSY)
+    restored = adjusted.model_copy(update={"time": START + timedelta(minutes=70), "standing": {}})
+    rule = with_rule(Settings(), ["offered_above=700"])
+    told = [BUSY[0], volume(70, offered=800, target=45)]
+    assert await replay(rule, {QUEUE: queue(60)}, told, [adjusted, restored]) == []
+
+
+async def test_a_target_that_the_loop_had_given_back_and_is_told_late_is_no_persons() -> None:
+    (adjusted, *_) = await replay(Settings(), {QUEUE: queue(60)}, BUSY)
+    restored = adjusted.model_copy(update={"time": START + timedelta(minutes=70), "standing": {}})
+    late = [volume(72, target=45), volume(74, target=60)]
+    tried = await replay(Settings(), {QUEUE: queue(60)}, [*BUSY[:6], *late], [adjusted, restored])
+    assert "stand-back" not in {one.action for one in tried}
+
+
 async def test_another_rule_decides_otherwise_and_queues_out_of_reach_are_left_alone() -> None:
     quiet = with_rule(Settings(), ["offered_above=700"])
     assert await replay(quiet, {QUEUE: queue(60)}, [*BUSY, *CALM]) == []
@@ -47,15 +71,21 @@ async def test_another_rule_decides_otherwise_and_queues_out_of_reach_are_left_a
     assert await replay(Settings(), {}, BUSY) == []
 
 
+def lines(*events: Event) -> bytes:
+    messages = enumerate(event.to_message() for event in events)
+    records = [Record(message.topic, 0, offset, START, message) for offset, message in messages]
+    return b"\n".join(orjson.dumps(as_dict(record)) for record in records)
+
+
 async def test_lines_of_tail_are_read_whatever_their_order(tmp_path: Path) -> None:
     file = tmp_path / "recorded.jsonl"
-    records = [
-        Record(message.topic, 0, offset, START, message)
-        for offset, message in enumerate(event.to_message() for event in (*reversed(BUSY), queue(60)))
-    ]
-    file.write_bytes(b"\n".join(orjson.dumps(as_dict(record)) for record in records))
+    file.write_bytes(lines(*reversed(BUSY), queue(60)))
     (first, *_), names = await backtest(Settings(), [file])
     assert (first.action, names[first.subject]) == ("adjust", "Email Support")
+    tightened = [volume(minute, offered=800, target=45) for minute in range(62, 80, 2)]
+    before = first.model_copy(update={"time": START, "standing": {}})
+    file.write_bytes(lines(queue(60), BUSY[0], *tightened, first, before))
+    assert await backtest(with_rule(Settings(), ["offered_above=700"]), [file]) == ([], names)
     file.write_text("{}\n")
     with pytest.raises(PoisonError, match=r"recorded\.jsonl:1"):
         await backtest(Settings(), [file])

@@ -59,8 +59,11 @@ class Wanted:
     stood: dict[str, Mapping[str, Standing]] = field(default_factory=dict)
 
     def at(self, volume: VolumeUpdated, tried: Mapping[str, Standing]) -> QueueUpdated | None:
-        """The queue when this volume was told; None for one that is not known."""
-        while self.acted and self.acted[0].time <= volume.time:
+        """The queue when this volume was told; None for one that is not known.
+
+        A decision has the time of the volume that it answered, which was still of the target before.
+        """
+        while self.acted and self.acted[0].time < volume.time:
             one = self.acted.popleft()
             self.stood[one.subject] = one.standing
         queue = self.queues.get(volume.subject)
