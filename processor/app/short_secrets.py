@@ -38,7 +38,9 @@ def short_secrets(settings: Settings) -> list[str]:
 
 
 def _signing(name: str, secrets: Sequence[SecretStr | None]) -> Iterator[str]:
-    advice = "Standard Webhooks asks for 24 to 64; make one: whsec_ and what `openssl rand -base64 32` prints"
+    advice = (
+        f"Standard Webhooks asks for {SIGNING_BYTES} to 64; make one: whsec_ and what `openssl rand -base64 32` prints"
+    )
     return _short(name, secrets, secret_bytes, SIGNING_BYTES, advice)
 
 

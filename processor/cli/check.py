@@ -14,19 +14,20 @@ from processor.app.errands.permissions import rights
 from processor.app.farsides import redactor
 from processor.app.log import open_log, utc_now
 from processor.app.receiving import verifier_of
-from processor.app.short_secrets import short_secrets
+from processor.app.short_secrets import OTHER_BYTES, SIGNING_BYTES, short_secrets
 from processor.app.switches import switched_off
 from processor.errors import ProcessorError, RefusedError, RetryableError
 from processor.settings import PREFIX, TABLES, Settings, load, secret_fields
 
-PAGE_HEAD = """# Configuration
+PAGE_HEAD = f"""# Configuration
 
 Every setting comes from the environment, or from the YAML file that `PROCESSOR_CONFIG` names (names in lower case,
 without the prefix); the environment wins. Lists are separated by commas. Settings marked *secret* may come from a file
 instead: `PROCESSOR_<NAME>_FILE`, in the YAML file `<name>_file`. An unknown name or a wrong value refuses to start
 and says which.
-A secret that lets callers in or signs what is sent is told of at start and by `check` when it is short: fewer than 24
-bytes of a Standard Webhooks secret (the standard asks for 24 to 64), fewer than 12 of any other. It is taken as it is.
+A secret that lets callers in or signs what is sent is told of at start and by `check` when it is short:
+fewer than {SIGNING_BYTES} bytes of a Standard Webhooks secret (the standard asks for {SIGNING_BYTES} to 64),
+fewer than {OTHER_BYTES} of any other. It is taken as it is.
 
 Every far side but those on loopback is reached through the proxy that `HTTPS_PROXY` (or `HTTP_PROXY` for plain
 addresses) names, without it for the hosts in `NO_PROXY`; `PROCESSOR_CA_FILE` adds the authority of one that

@@ -6,6 +6,7 @@ from base64 import b64encode
 
 import pytest
 
+from processor.app.serving import _tell_of
 from processor.app.short_secrets import short_secrets
 from processor.cli import main
 from processor.settings import load
@@ -58,6 +59,12 @@ def test_what_other_systems_gave_us_is_not_judged():
 
 def test_what_is_no_secret_at_all_is_left_to_who_refuses_it():
     assert short_secrets(load({"PROCESSOR_WEBHOOK_SECRETS": "whsec_!"})) == []
+
+
+def test_serve_tells_of_it_at_start(caplog):
+    _tell_of(load({"PROCESSOR_WEBHOOK_SECRETS": whsec(2)}))
+    (told,) = [one for one in caplog.records if one.message == "short-secret"]
+    assert told.what.startswith("WEBHOOK_SECRETS has fewer than 24 bytes")
 
 
 def test_check_tells_of_it_and_takes_it_all_the_same(tmp_path, monkeypatch, capsys):
