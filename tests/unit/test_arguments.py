@@ -17,6 +17,7 @@ from processor.cli import main
         (["kafka", "--port", "x"], "--port"),
         (["drift", "--limit", "0"], "--limit"),
         (["report", "queue", "q-1", "--days", "0"], "--days"),
+        (["report", "queue", "q-1", "--days", "32"], "--days"),
         (["demo", "--seconds", "nan"], "--seconds"),
         (["demo", "--kill-at", "-3"], "--kill-at"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import re
 from pathlib import Path
 
@@ -99,10 +100,13 @@ def test_a_log_that_there_was_not_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PROCESSOR_LOG", f"sqlite:///{tmp_path}/typo.db")
+    assert logging.lastResort
+    monkeypatch.setattr(logging.lastResort, "formatter", None)
     assert main(["tail", "volume", "--from", "beginning", "--until-end"]) == 0
     (made,) = caplog.records
     said = f"there was no event log at {tmp_path}/typo.db: it is made, and empty"
     assert _Words().format(made) == f"new-log: {said}"
+    assert logging.lastResort.format(made) == f"new-log: {said}", "and that is what stands on stderr"
     caplog.clear()
     assert main(["tail", "volume", "--from", "beginning", "--until-end"]) == 0
     assert caplog.records == []

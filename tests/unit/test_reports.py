@@ -18,6 +18,7 @@ from processor.app.log import open_log
 from processor.app.requests.trail import as_line
 from processor.audit import Chains
 from processor.cli import main
+from processor.cli.report import _lines
 from processor.settings import Settings, SettingsError, load
 
 NOW = datetime.now(UTC)
@@ -88,6 +89,11 @@ def test_people_read_yes_and_no_and_programs_true_and_false(
     shown, _, data = capsys.readouterr().out.rstrip().rpartition("\n")
     assert "conflictRetries 0, timezoneTrusted yes, inShift no" in shown
     assert [one["inShift"] for one in orjson.loads(data)["auditLogs"]] == [False]
+
+
+def test_values_of_several_words_or_lines_are_told_apart() -> None:
+    told = {"holidays": ["New Year", "Easter Monday"], "note": "one\ntwo", "rows": [{"days": ["Mon", "Tue"]}]}
+    assert [*_lines(told)] == ["holidays: New Year; Easter Monday", "note: one; two", "rows:", "  - days Mon; Tue"]
 
 
 @pytest.mark.parametrize("kind", sorted(set(REPORTS) - {"presence"}))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from handlers.events import Outcome
+from handlers.events import Decision, Outcome
 from handlers.requests.kinds import KINDS, read
 from handlers.requests.words import InvalidRequest
 from processor.app.requests.command import exit_code
-from processor.app.requests.handing_in import as_asked, hand_in, known_already, state, undoing
+from processor.app.requests.handing_in import Wait, as_asked, hand_in, known_already, state, undoing
 from processor.app.requests.page import page
 from processor.errors import ConflictError, RefusedError
 from processor.eventlog import Message
@@ -99,6 +99,15 @@ async def test_what_became_of_a_request_is_told_from_the_log() -> None:
     ended = Outcome(id="r1", time=NOW, subject="thing/t1", request_id="r1", kind="thing", status="done")
     await log.append([ended.to_message()])  # the dead letter was replayed
     assert (await state(log, "r1") or {})["status"] == "done"
+
+
+async def test_the_end_of_a_word_to_the_loop_says_what_was_asked() -> None:
+    log, freeze = MemoryLog(), as_asked(read("queue-freeze", {"queueId": "q1"}), NOW, request_id="f1")
+    waiting = await Wait.begin(log, [freeze])
+    frozen = Decision(id="f1", time=NOW, subject="queue/q1", queue_id="q1", action="frozen")
+    await log.append([frozen.to_message()])
+    (end,) = [end async for end in waiting.ends([freeze])]
+    assert (end["kind"], end["requestId"], end["status"]) == ("queue-freeze", "f1", "done")
 
 
 async def test_a_record_without_an_id_is_found_by_its_place() -> None:
