@@ -51,12 +51,14 @@ async def test_when_it_is_given_up_nobody_goes_on() -> None:
     assert slow.ended
 
 
-def seats(on_revoke: OnRevoke, told: list[BaseException | None], consumer: Any = None) -> kafka_seats.Seats:
+def seats(
+    on_revoke: OnRevoke, told: list[BaseException | None], consumer: Any = None, log: Any = None
+) -> kafka_seats.Seats:
     nobody: Any = None
     return kafka_seats.Seats(
         consumer,
         nobody,
-        nobody,
+        log,
         topic="things",
         group="readers",
         pure=False,

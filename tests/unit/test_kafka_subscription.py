@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka.structs import TopicPartition
 
 from processor.eventlog import Message, Record
-from processor.eventlog.kafka_seats import Seat, Seats
 from processor.eventlog.kafka_subscription import KafkaSubscription
+from tests.unit.test_kafka_seats import hold, no_drain, seats
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 FETCHED = 10
@@ -27,15 +26,6 @@ class Fetching:
         return 0, FETCHED
 
 
-async def no_assign(_: Sequence[int]) -> None:
-    """Not of interest."""
-
-
-async def no_offsets(_: Sequence[int]) -> Mapping[int, int]:
-    """Not of interest."""
-    return {}
-
-
 def member() -> KafkaSubscription:
     """It holds partition 1, of which everything up to 5 was handed out."""
     nobody: Any = None
@@ -49,19 +39,9 @@ def member() -> KafkaSubscription:
         pure=True,
         rebalanced=nobody,
     )
-    fetching: Any = Fetching()
-    made._seats = seats = Seats(
-        fetching,
-        nobody,
-        fetching,
-        topic="things",
-        group="readers",
-        pure=True,
-        on_assign=no_assign,
-        on_revoke=no_offsets,
-        tell=nobody,
-    )
-    seats.held[1] = Seat(seats.place(1), fetching, 5, 5, None)
+    fetching = Fetching()
+    made._seats = seats(no_drain, [], fetching, fetching)
+    hold(made._seats, {1: 5})
     return made
 
 
