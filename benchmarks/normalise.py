@@ -8,13 +8,14 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from handlers import Policy, normalise
 from handlers.normalise.envelopes import envelopes
+from processor.app.errands.backtesting import Blank
 from processor.app.interpreter import settle
 from processor.app.topics import TOPICS
 from processor.consumer import run
@@ -66,7 +67,7 @@ def raw(count: int) -> list[Message]:
 async def alone(messages: Sequence[Message]) -> dict[str, Any]:
     """The handler and its tables, from records in memory to records in memory."""
     (group,) = normalise(Policy(timedelta(weeks=8)), now)
-    log = Nothing()
+    log = Blank(PARTITIONS)
     for table in group.owns:
         for partition in range(PARTITIONS):
             await table.load(log, partition)
@@ -82,21 +83,6 @@ async def alone(messages: Sequence[Message]) -> dict[str, Any]:
             if event.topic in tables:
                 tables[event.topic].apply(event)
     return row("normalise alone", len(records), time.perf_counter() - started)
-
-
-class Nothing:
-    """A log without records."""
-
-    partitions = PARTITIONS
-
-    async def bounds(self, _: str, __: int) -> tuple[int, int]:
-        """No record."""
-        return 0, 0
-
-    async def read(self, *_: object) -> AsyncIterator[Record]:
-        """No record either."""
-        return
-        yield
 
 
 async def whole_group(messages: Sequence[Message], folder: Path) -> dict[str, Any]:

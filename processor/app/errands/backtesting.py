@@ -32,9 +32,10 @@ RECORDED: tuple[type[QueueUpdated | VolumeUpdated | Decision], ...] = (QueueUpda
 
 
 class Blank:
-    """A log of one partition that holds nothing, for tables that are filled by hand."""
+    """A log that holds nothing, for tables that are filled by hand."""
 
-    partitions = 1
+    def __init__(self, partitions: int = 1) -> None:
+        self.partitions = partitions
 
     async def bounds(self, _: str, __: int) -> tuple[int, int]:
         """Nothing."""
