@@ -50,6 +50,10 @@ def test_an_audited_entity_of_ours_has_no_dot_in_its_id(kind):
     assert read_topic(f"{topic}a.b") == (f"{topic}a.b", f"{AUDITED[kind]}/a"), "a dead letter that lies beside it"
 
 
+def test_a_template_that_we_do_not_know_is_one_type_whatever_the_id():
+    assert recognise(event_bridge("v2.future.{id}.thing", "v2.future.abc.thing")).type == "v2.future.{id}.thing"
+
+
 def test_what_we_do_not_publish_may_be_audited_under_any_id():
     topic = "v2.audits.entitytype.EmailRoute.entityid.help@example.com"
     audits = "v2.audits.entitytype.{id}.entityid.{id}"
