@@ -93,17 +93,19 @@ class Event(Shape):
 
     def to_message(self) -> Message:
         """The record to append."""
-        received_at = instant(self.received_at) if self.received_at else ""
-        return message_of(type(self), self, self.data(), instant(self.time), received_at)
+        return message_of(self._written({}), self.data())
 
     def as_written(self) -> Written:
         """The event, validated and complete, as it is written."""
+        return self._written(orjson.loads(self.data()))
+
+    def _written(self, data: Mapping[str, Any]) -> Written:
         return Written(
             type(self),
             self.id,
             instant(self.time),
             self.subject,
-            orjson.loads(self.data()),
+            data,
             self.source,
             self.cause,
             self.cause_digest,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from processor.envelope import Told, headers_of
+from processor.envelope import headers_of
 from processor.eventlog import Message
 from processor.instants import instant
 
@@ -44,44 +44,10 @@ class Fence(NamedTuple):
 class Kind(Protocol):
     """A class of events: `Event` is their base."""
 
-    @property
-    def type(self) -> str:
-        """What `ce_type` says."""
-        ...
-
-    @property
-    def topic(self) -> str:
-        """Where they are published."""
-        ...
-
-
-class Fact(Told, Protocol):
-    """What is told of an event beside its data, whatever form it has."""
-
-    @property
-    def subject(self) -> str:
-        """The ordering key."""
-        ...
-
-    @property
-    def cause_digest(self) -> str:
-        """The start of the digest of the record that it came from."""
-        ...
-
-    @property
-    def time_source(self) -> str:
-        """Empty when the event itself said when it happened."""
-        ...
-
-    @property
-    def fences(self) -> Mapping[str, Fence]:
-        """By facet: what decides whether a later delivery is newer."""
-        ...
-
-    @property
-    def trace(self) -> str:
-        """W3C's `traceparent`, or empty."""
-        ...
+    type: str
+    """What `ce_type` says."""
+    topic: str
+    """Where they are published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +98,12 @@ class Written(NamedTuple):
 
     def to_message(self) -> Message:
         """The record to append: the same that the event would make."""
-        return message_of(self.kind, self, orjson.dumps(self.data), self.time, self.received_at)
+        return message_of(self, orjson.dumps(self.data))
 
 
-def message_of(kind: Kind, event: Fact, value: bytes, time: str, received_at: str) -> Message:
-    """The record of an event; `value`, `time` and `received_at` are as they are written."""
-    headers = headers_of(event, kind.type, event.subject, time, value)
+def message_of(event: Written, value: bytes) -> Message:
+    """Its record; `value`: its data, as bytes already."""
+    headers = headers_of(event, event.kind.type, event.subject, event.time, value)
     if event.cause_digest:
         headers["ce_causedigest"] = event.cause_digest
     if event.time_source:
@@ -147,6 +113,6 @@ def message_of(kind: Kind, event: Fact, value: bytes, time: str, received_at: st
         headers["ce_fences"] = orjson.dumps(told).decode()
     if event.trace:
         headers["traceparent"] = event.trace
-    if received_at:
-        headers["ce_receivedat"] = received_at
-    return Message(kind.topic, event.subject, value, headers)
+    if event.received_at:
+        headers["ce_receivedat"] = event.received_at
+    return Message(event.kind.topic, event.subject, value, headers)
