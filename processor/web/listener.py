@@ -15,9 +15,10 @@ from pathlib import Path
 from aiohttp import web
 
 from processor.errors import FatalError, SettingsError
+from processor.web.accepting import Introductions, Site
 from processor.web.ordinary import OrdinaryConnection
 from processor.web.plain import PlainConnection, PlainConnections, PlainPosts
-from processor.web.wire import Introductions, Site, Wire
+from processor.web.wire import Wire
 
 BACKLOG = 1024
 """EventBridge opens a connection for each event: a burst of them must not be turned away."""

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from processor.receiver import PATH
-from processor.web import wire
+from processor.web import accepting
 from processor.web.listener import LowLevelServer, Tls, Where, listening
 from processor.web.plain import Answer, PlainConnection, PlainPosts
 from processor.web.wire import Wire
@@ -50,7 +50,7 @@ async def test_who_comes_when_there_is_no_free_file_waits_until_there_is(
     kind: dict[str, object], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who is there already is served all the while, and of each try one line tells."""
-    monkeypatch.setattr(wire, "REST_SECONDS", 0.01)
+    monkeypatch.setattr(accepting, "REST_SECONDS", 0.01)
     loop = asyncio.get_running_loop()
     async with door(**kind) as to, secure(to) if "tls" in kind else connection(to) as (there, sent):
         sent.write(post("first"))
