@@ -157,17 +157,17 @@ class PlainConnection(asyncio.Protocol):
             self._part = data
         else:
             self._part = b""
-            if len(body) > known.length:
-                body, self._later = body[: known.length], body[known.length :]
-            self._post(known, body, data)
+            end = len(data) - len(body) + known.length
+            self._later = data[end:]
+            self._post(known, body[: known.length], data[:end])
 
-    def _post(self, head: Head, body: bytes, data: bytes) -> None:
+    def _post(self, head: Head, body: bytes, whole: bytes) -> None:
         self._waiting = True
         self._close = self._close or head.close
         if not self._all.take(head.headers, body, self._peer, self._answer):
             self._waiting = False
             later, self._later = self._later, b""
-            self._hand_over(data.removesuffix(later), later)
+            self._hand_over(whole, later)
         elif self._later:
             self._transport.pause_reading()
 
