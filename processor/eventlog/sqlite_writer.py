@@ -171,7 +171,7 @@ class Writer:
         batch.ids, values = place(rows, following, batch.timestamp)
         _insert_rows(connection, values)
         if rows:
-            batch.next = {slot: following[slot] for slot in {slot for slot, _, _ in rows}}
+            batch.next = {slot: following[slot] for slot, _, _ in rows}
             connection.execute(SET_NEXT, (_json({str(slot): end for slot, end in batch.next.items()}),))
         offsets = [entry for work in batch.works for entry in work.offsets]
         if offsets:
