@@ -32,14 +32,11 @@ KEY_PAIR_SIGNATURES_AT_MOST = 4
 SPELLINGS = ("webhook-", "svix-")
 """How the three headers of a signature begin: the standard's own names, and those of its oldest sender."""
 
-
-PROOFS = {
-    "Basic": "a user and password",
-    "ApiKey": "a header with a key",
-    "StandardWebhooks": "a signature (Standard Webhooks)",
-    "HubSignature": "X-Hub-Signature-256",
-}
-"""By the scheme of a challenge: what a person calls it."""
+BASIC = 'Basic realm="webhooks", charset="UTF-8"', "a user and password"
+SIGNATURE = 'StandardWebhooks realm="webhooks"', "a signature (Standard Webhooks)"
+HUB_SIGNATURE = 'HubSignature realm="webhooks"', "X-Hub-Signature-256"
+API_KEY = 'ApiKey realm="webhooks"', "a header with a key"
+"""What proves a caller: its challenge, and what a person calls it."""
 
 
 class PublicKey(Protocol):
@@ -145,16 +142,16 @@ class Verifier:
     @property
     def challenge(self) -> str:
         """The value of `WWW-Authenticate` beside a 401: what a caller may prove itself with."""
-        offers = []
-        if self.basic or not self.configured:
-            offers.append('Basic realm="webhooks", charset="UTF-8"')
-        if self.secrets or self.public_keys:
-            offers.append('StandardWebhooks realm="webhooks"')
-        if self.genesys:
-            offers.append('HubSignature realm="webhooks"')
-        if self.api_keys:
-            offers.append('ApiKey realm="webhooks"')
-        return ", ".join(offers)
+        return ", ".join(challenge for challenge, _ in self._proofs())
+
+    def _proofs(self) -> list[tuple[str, str]]:
+        taken = (
+            (BASIC, self.basic or not self.configured),
+            (SIGNATURE, self.secrets or self.public_keys),
+            (HUB_SIGNATURE, self.genesys),
+            (API_KEY, self.api_keys),
+        )
+        return [proof for proof, keys in taken if keys]
 
     def signed(self, headers: Mapping[str, str]) -> bool:
         """Whether a signature decides, so that the body must be read before anything can be said."""
@@ -186,7 +183,7 @@ class Verifier:
         proofs = ("authorization", *(name for name, _ in self.api_keys))
         if any(name in headers for name in proofs):
             raise Unauthorised("wrong-credentials", "The credentials are not the ones configured here.")
-        takes = " or ".join(words for scheme, words in PROOFS.items() if scheme in self.challenge)
+        takes = " or ".join(words for _, words in self._proofs())
         raise Unauthorised("no-credentials", f"Proof of the caller is missing; this receiver takes {takes}.")
 
     def _standard(
