@@ -7,7 +7,7 @@ import os
 import resource
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import datetime
 
 import pytest
@@ -207,25 +207,27 @@ async def test_what_is_appended_at_once_is_there_in_its_order(file, count):
         ]
 
 
-async def test_partitions_share_a_poll(file):
+@asynccontextmanager
+async def of_two_partitions(file, count):
+    """A subscription to two partitions, in each of which so many records wait."""
     keys = ["a", next(k for k in "bcdefg" if partition_of(k, 2) != partition_of("a", 2))]
     async with (
         open_log(file, partitions=2) as log,
         log.subscribe("things", "readers", nothing, no_offsets) as subscription,
     ):
-        await log.append([Message("things", key, b"") for key in keys for _ in range(100)])
+        await log.append([Message("things", key, b"") for key in keys for _ in range(count)])
+        yield subscription
+
+
+async def test_partitions_share_a_poll(file):
+    async with of_two_partitions(file, 100) as subscription:
         polled = await subscription.poll(10, 1)
         assert sorted(record.partition for record in polled) == [0] * 5 + [1] * 5
         assert len(await subscription.poll(1_000, 1)) == 190
 
 
 async def test_partitions_take_turns_where_a_poll_has_no_room_for_all(file):
-    keys = ["a", next(k for k in "bcdefg" if partition_of(k, 2) != partition_of("a", 2))]
-    async with (
-        open_log(file, partitions=2) as log,
-        log.subscribe("things", "readers", nothing, no_offsets) as subscription,
-    ):
-        await log.append([Message("things", key, b"") for key in keys for _ in range(10)])
+    async with of_two_partitions(file, 10) as subscription:
         await subscription.poll(2, 1)
         assert {(await subscription.poll(1, 1))[0].partition for _ in range(2)} == {0, 1}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 
 import pytest
@@ -122,12 +122,6 @@ class Gate(asyncio.Event):
         return True
 
 
-def slow() -> tuple[Outside, Gate]:
-    outside, gate = Outside(), Gate()
-    outside.held = dict.fromkeys(SUBJECTS, gate)
-    return outside, gate
-
-
 async def apart(one: Telling, two: Telling, condition: Callable[[], bool]) -> None:
     """Until it holds no partition is both's."""
     while not condition():
@@ -135,39 +129,42 @@ async def apart(one: Telling, two: Telling, condition: Callable[[], bool]) -> No
         await asyncio.sleep(0.001)
 
 
+@asynccontextmanager
+async def twins(kafka: Broker) -> AsyncIterator[tuple[Telling, Telling, Outside, Gate]]:
+    """Two of one name; the first is busy with all that there is, at a slow far side, until its gate is open."""
+    outside, gate = Outside(), Gate()
+    outside.held = dict.fromkeys(SUBJECTS, gate)
+    async with members(kafka, 2, "twin") as (one, two):
+        await put_facts(one, [fact(subject, 1) for subject in SUBJECTS])
+        async with running(outside.group(), one, PATIENT):
+            await apart(one, two, lambda: outside.busy == len(SUBJECTS))
+            yield one, two, outside, gate
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("short_session")
 async def test_trap_8_who_was_cut_off_does_nothing_outside_that_another_of_its_name_has_done(kafka: Broker) -> None:
-    async with members(kafka, 2, "twin") as (one, two):
-        first, end = slow()
-        second = Outside()
-        await put_facts(one, [fact(subject, 1) for subject in SUBJECTS])
-        async with running(first.group(), one, PATIENT):
-            await apart(one, two, lambda: first.busy == len(SUBJECTS))
-            with cut_off(one.member):
-                await put_facts(two, [fact(subject, 2) for subject in SUBJECTS])
-                async with running(second.group(), two, PATIENT):
-                    await apart(one, two, lambda: second.total() == 2 * len(SUBJECTS))
-                    end.set()
-                    await apart(one, two, lambda: end.asked >= len(SUBJECTS))
-            await apart(one, two, one.leaving.is_set)
-        assert first.total() == 0
-        assert all(second.got[subject] == [1, 2] for subject in SUBJECTS)
+    second = Outside()
+    async with twins(kafka) as (one, two, first, end):
+        with cut_off(one.member):
+            await put_facts(two, [fact(subject, 2) for subject in SUBJECTS])
+            async with running(second.group(), two, PATIENT):
+                await apart(one, two, lambda: second.total() == 2 * len(SUBJECTS))
+                end.set()
+                await apart(one, two, lambda: end.asked >= len(SUBJECTS))
+        await apart(one, two, one.leaving.is_set)
+    assert first.total() == 0
+    assert all(second.got[subject] == [1, 2] for subject in SUBJECTS)
 
 
 async def test_trap_8_two_of_one_name_share_the_partitions_and_do_nothing_twice(kafka: Broker) -> None:
-    async with members(kafka, 2, "twin") as (one, two):
-        first, end = slow()
-        second = Outside()
-        await put_facts(one, [fact(subject, 1) for subject in SUBJECTS])
-        async with running(first.group(), one, PATIENT):
-            await apart(one, two, lambda: first.busy == len(SUBJECTS))
-            async with running(second.group(), two, PATIENT):
-                await apart(one, two, one.leaving.is_set)
-                end.set()
-                await put_facts(one, [fact(subject, 2) for subject in SUBJECTS])
-                await apart(one, two, lambda: first.total() + second.total() == 2 * len(SUBJECTS))
-        assert all(first.got[subject] + second.got[subject] == [1, 2] for subject in SUBJECTS)
+    second = Outside()
+    async with twins(kafka) as (one, two, first, end), running(second.group(), two, PATIENT):
+        await apart(one, two, one.leaving.is_set)
+        end.set()
+        await put_facts(one, [fact(subject, 2) for subject in SUBJECTS])
+        await apart(one, two, lambda: first.total() + second.total() == 2 * len(SUBJECTS))
+    assert all(first.got[subject] + second.got[subject] == [1, 2] for subject in SUBJECTS)
 
 
 async def test_who_stops_leaves_at_once_where_effects_go_outside(
