@@ -104,12 +104,14 @@ async def test_over_tls_there_are_no_halves(caplog: pytest.LogCaptureFixture) ->
     assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
 
 
-async def test_a_body_that_breaks_off_is_told_so_at_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_body_that_breaks_off_is_told_so_at_once(
+    opened: list[OrdinaryConnection], caplog: pytest.LogCaptureFixture
+) -> None:
     """Not when the time for reading it is up."""
     head, _, _ = chunked("e").partition(b"\r\n\r\n")
     async with door() as to, connection(to) as (reader, writer):
         writer.write(head + b"\r\n\r\n")
-        await until(lambda: to.count("processor_posts_in_flight") or True)
+        await until(lambda: opened and opened[0]._answering)
         writer.write(b"x\r\n")
         status, problem = await answer(reader)
         assert (status, "damaged" in problem["detail"] or "size" in problem["detail"]) == (400, True)

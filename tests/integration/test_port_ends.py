@@ -15,7 +15,7 @@ from tests.integration.talk import Caller
 from tests.integration.test_plain import answer, connection, post
 
 CALLERS = 40
-"""Among two that share a port: each gets some, but for a chance of one in half a billion."""
+"""Among two that share a port: each gets some, but for a chance of one in half a trillion."""
 
 
 def caller_of(url: str) -> socket.socket:
