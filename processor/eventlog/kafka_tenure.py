@@ -62,7 +62,7 @@ class Tenure:
         asked, under = self._clock(), self._generation()
         yield
         if 0 < under == self._generation():
-            self._proven, self._under = max(self._proven, asked), under
+            self._proven, self._under = asked, under
 
     def keep(self) -> None:
         """Call it often: it asks for another proof when it is time, and waits for none."""
