@@ -164,9 +164,9 @@ async def test_who_takes_nothing_of_its_answer_is_cut(closes: bytes, opened: lis
             await until(lambda: not opened)
 
 
-async def test_who_takes_a_little_of_its_answer_is_waited_for() -> None:
+async def test_who_takes_a_little_of_its_answer_or_has_none_yet_is_waited_for() -> None:
     class Unsent(asyncio.Transport):
-        sizes = [9, 8, 8]  # noqa: RUF012 - of one test
+        sizes = [0, 0, 9, 8, 8]  # noqa: RUF012 - of one test
         aborted = False
 
         def get_write_buffer_size(self) -> int:
@@ -177,7 +177,7 @@ async def test_who_takes_a_little_of_its_answer_is_waited_for() -> None:
 
     one = LowLevelServer(lambda _: None, keepalive_seconds=60)._ordinary()
     transport = Unsent()
-    for cut in (False, False, True):
+    for cut in (False, False, False, False, True):
         one._look(transport)
         assert transport.aborted is cut
     one._patience.cancel()
