@@ -60,7 +60,12 @@ async def test_who_was_killed_is_explained_by_the_next(kind: str, dialect: str, 
     options = Options(port=0, wfm_port=0, quiet=True, rate_limit=10_000, dialect=dialect)
     file = EXAMPLES / f"{kind}.{dialect}.yaml"
     async with sandbox_running(options) as sandbox:
-        settings = {**connected(sandbox), "GENESYS_DIALECT": dialect, "AUDIT_FILE": str(tmp_path / "audit.jsonl")}
+        settings = {
+            **connected(sandbox),
+            "GENESYS_DIALECT": dialect,
+            "AUDIT_FILE": str(tmp_path / "audit.jsonl"),
+            "OPERATING_HOURS": "00:00:00-23:59:59",  # this may run at any hour, and what is undone is a presence of the day
+        }
         environment = {f"PROCESSOR_{name}": value for name, value in settings.items()}
         first = await planned(file, settings, tmp_path)
         assert await killed(sandbox, file, environment) == 1
