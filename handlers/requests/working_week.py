@@ -1,18 +1,20 @@
 """Working hours in a request's words → ordinary weeks, and from one form into the other. Pure.
 
-Weekly entries are one week that repeats. A recurrence is worked out over four weeks on wall
-times: it may skip weeks, and is judged by the average.
+Weekly entries are one week that repeats. A recurrence is worked out over four weeks or more on
+wall times: it may skip weeks, and is judged by the average.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from handlers.normalise.recurrence import DAY, DAYS, Entry, entries, written_times
 from handlers.normalise.rrule import occurrences
-from handlers.requests.schedule import shown_clock
+from handlers.requests.schedule import LOOKED_AHEAD, shown_clock
 from processor.errors import PoisonError
 from processor.timezones import zone
 
@@ -22,6 +24,8 @@ MIDNIGHT = time()
 LETTERS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 UTC_ZONE = zone("UTC")
 Week = tuple[Entry, ...]
+_INTERVAL = re.compile(r"\bINTERVAL=0*([1-9]\d?)\b", re.IGNORECASE | re.ASCII)
+_ENDS = re.compile(r"\b(UNTIL|COUNT)=", re.IGNORECASE)
 
 
 def weeks(fields: Mapping[str, Any], today: date) -> tuple[Week, ...]:
@@ -32,18 +36,49 @@ def weeks(fields: Mapping[str, Any], today: date) -> tuple[Week, ...]:
     rule = str(fields.get("rrule") or "").strip()
     if not rule:
         return (_week([(start, end)], _monday(start.date())),)
-    monday = _monday(max(today, start.date()))
-    if start > monday:
-        monday += WEEK  # the first week lacks the days before the start
-    found = _recurring(rule, (start, end), monday)
-    return found if any(found) else _recurring(rule, (start, end), _monday(start.date()))
+    return _Recurring(rule, start, end).weeks(today)
 
 
-def _recurring(rule: str, opening: tuple[datetime, datetime], monday: datetime) -> tuple[Week, ...]:
-    start, end = opening
-    begins = occurrences(rule, start, monday - (end - start), monday + WEEKS * WEEK, UTC_ZONE)
-    spans = [(begin, begin + (end - start)) for begin in begins]
-    return tuple(_week(spans, monday + number * WEEK) for number in range(WEEKS))
+@dataclass(frozen=True, slots=True)
+class _Recurring:
+    """An opening and its rule. The same hours come to the same average, on whichever day they are asked about."""
+
+    rule: str
+    start: datetime
+    end: datetime
+
+    def weeks(self, today: date) -> tuple[Week, ...]:
+        """Whole ones: the first lacks the days before the start, the last those after the end, if there is one."""
+        began, many = _monday(self.start.date()), self._cycle()
+        whole = began if self.start == began else began + WEEK
+        first = max(_monday(today), whole)
+        last = self._last_week(first + many * WEEK)
+        if last is not None:
+            first, many = max(last - many * WEEK, whole), min((last - whole) // WEEK, many)
+        found = self._between(first, many)
+        if any(found):
+            return found
+        return self._between(began, WEEKS if last is None else min((last - began) // WEEK + 1, WEEKS))
+
+    def _cycle(self) -> int:
+        """How many weeks there are until days and weeks that it leaves out come round again, at least four."""
+        found = _INTERVAL.search(self.rule)
+        every = int(found[1]) if found and any(f"FREQ={one}" in self.rule.upper() for one in ("DAILY", "WEEKLY")) else 1
+        return every * -(-WEEKS // every)
+
+    def _last_week(self, until: datetime) -> datetime | None:
+        """Of a rule that is over by then."""
+        if not _ENDS.search(self.rule) or self._begins(until, until + LOOKED_AHEAD):
+            return None
+        return _monday(max(self._begins(self.start, until), default=self.start).date())
+
+    def _begins(self, first: datetime, last: datetime) -> list[datetime]:
+        return occurrences(self.rule, self.start, first, last, UTC_ZONE)
+
+    def _between(self, monday: datetime, many: int) -> tuple[Week, ...]:
+        length = self.end - self.start
+        spans = [(begin, begin + length) for begin in self._begins(monday - length, monday + many * WEEK)]
+        return tuple(_week(spans, monday + number * WEEK) for number in range(many))
 
 
 def _monday(when: date) -> datetime:

@@ -199,14 +199,29 @@ def test_the_open_share_of_a_stretch_is_counted_minute_by_minute(week: Any, star
             "2020-01-06T09:00",
             "2020-01-06T17:00",
             "FREQ=DAILY;UNTIL=20200112",
-            (14.0, 2.0),
-        ),  # over: as it was, 56 h in 4 weeks
+            (56.0, 8.0),
+        ),  # over: as it was, 56 h in its only week
         ("2026-11-23T00:00", "2026-11-25T00:00", "FREQ=WEEKLY", (48.0, 24.0)),
     ],
 )
 def test_recurrences_in_ordinary_weeks(start: str, end: str, rule: str, hours: tuple[float, float]) -> None:
     found = average(weeks({"start": start, "end": end, "rrule": rule}, MONDAY))
     assert (found.total_weekly_hours, found.peak_day_hours) == hours
+
+
+@given(
+    st.integers(0, 6),
+    st.sampled_from(["WEEKLY;BYDAY=MO,TU,WE,TH,FR", "WEEKLY", "DAILY"]),
+    st.integers(1, 6),
+    st.sampled_from(["", ";UNTIL=20270630", ";UNTIL=20261230T120000", ";COUNT=30"]),
+    st.integers(-40, 300),
+)
+def test_the_same_hours_come_to_the_same_on_whichever_day_they_are_asked_about(
+    begins: int, every: str, interval: int, until: str, later: int
+) -> None:
+    first = MONDAY + begins * DAY
+    fields = {"start": f"{first}T09:00", "end": f"{first}T18:00", "rrule": f"FREQ={every};INTERVAL={interval}{until}"}
+    assert average(weeks(fields, MONDAY + later * DAY)) == average(weeks(fields, MONDAY))
 
 
 def test_a_floor_names_every_limit_that_is_missed() -> None:
