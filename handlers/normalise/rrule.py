@@ -22,6 +22,7 @@ LONGEST = 8192
 MOST = 20_000
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001 - "for ever" must not overflow in a zone
 _VALUE = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
+_COUNTED = re.compile(r"\d{1,20}", re.ASCII)
 _PROBED = ("BYMONTH", "BYMONTHDAY", "BYDAY", "BYYEARDAY", "BYWEEKNO", "BYEASTER")
 
 
@@ -80,7 +81,7 @@ def _parts(value: str) -> dict[str, str]:
     if parts.get("FREQ") not in FREQUENCIES:
         raise PoisonError(f"FREQ must be one of {', '.join(FREQUENCIES)}", FIELD)
     for name in ("INTERVAL", "COUNT"):
-        if name in parts and not (parts[name].isascii() and parts[name].isdecimal() and int(parts[name]) > 0):
+        if name in parts and not (_COUNTED.fullmatch(parts[name]) and int(parts[name]) > 0):
             raise PoisonError(f"{name} must be a number from 1", FIELD)
     if any("," in parts.get(name, "") for name in ("BYMINUTE", "BYSECOND")):
         raise PoisonError("several occurrences within an hour are not understood", FIELD)
@@ -95,9 +96,12 @@ def _starts(parts: dict[str, str], start: datetime, first: datetime, last: datet
         if until < start:
             return []
     begin = start.replace(microsecond=0)
-    _happens_at_all(parts, begin)
-    rule = _rule(parts, begin)
-    found = islice(takewhile(lambda one: one <= last, rule.xafter(first, inc=True)), MOST)
+    try:
+        _happens_at_all(parts, begin)
+        rule = _rule(parts, begin)
+        found = list(islice(takewhile(lambda one: one <= last, rule.xafter(first, inc=True)), MOST))
+    except (IndexError, OverflowError) as error:  # the 99th Monday of a month, Easter and 100,000 days
+        raise PoisonError("a number in the recurrence rule is out of its range", FIELD) from error
     return [one.replace(microsecond=start.microsecond) for one in found]
 
 

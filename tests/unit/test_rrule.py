@@ -133,6 +133,11 @@ def test_for_ever_does_not_overflow_in_any_zone():
         "every day",
         "EXRULE:FREQ=DAILY",
         "FREQ=DAILY;WKST=" + "x" * 10_000,
+        "FREQ=DAILY;INTERVAL=" + "1" * 5_000,
+        "FREQ=MONTHLY;COUNT=" + "1" * 5_000,
+        "FREQ=MONTHLY;BYDAY=" + "9" * 25 + "MO",
+        "FREQ=YEARLY;BYEASTER=100000",
+        "FREQ=YEARLY;BYHOUR=" + "9" * 25,
     ],
 )
 def test_rules_that_no_server_should_run(rule):
