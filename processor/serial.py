@@ -176,7 +176,7 @@ class Serial:
             early = now < due <= now + tick.every  # later than that: the clock was set back
             if early or self._member.leaving[partition].is_set():
                 continue
-            self._due[tick.name, partition] = max(due + tick.every, now)
+            self._due[tick.name, partition] = max(min(due, now) + tick.every, now)
             try:
                 await self._do_tick(tick, subscription, partition, now)
             except (Interrupted, Revoked):

@@ -81,7 +81,8 @@ class Ticker:
                 started = self._now()
                 error = await self._once(tick, partition)
                 failures = failures + 1 if error else 0
-                wait = back_off(failures, error) if error else tick.every - (self._now() - started)
+                took = max(self._now() - started, timedelta())  # a clock set back meanwhile makes no rest longer
+                wait = back_off(failures, error) if error else tick.every - took
                 await self._sleep(max(wait.total_seconds(), 0))
         except (Interrupted, Revoked):
             return

@@ -202,9 +202,15 @@ async def test_partition_ticks_run_when_due_for_each_partition_and_their_outputs
     assert len(ran) == 16
 
 
-async def test_no_poll_outlasts_the_next_tick() -> None:
+async def test_no_poll_outlasts_the_next_tick_and_a_clock_that_is_set_back_hurries_none() -> None:
     log, time = MemoryLog(), NOON
-    group = Sum().group(partition_ticks=(PartitionTick("more", timedelta(seconds=0.3), lambda *_: []),))
+    ran: list[int] = []
+
+    def work(partition: int, _: datetime) -> list[Note]:
+        ran.append(partition)
+        return []
+
+    group = Sum().group(partition_ticks=(PartitionTick("more", timedelta(seconds=0.3), work),))
     member = Member(group, log, Policy(), Metrics.build(), lambda: time, Progress(group.name, group.topic))
 
     async def take(partitions: Iterable[int]) -> None:
@@ -220,6 +226,12 @@ async def test_no_poll_outlasts_the_next_tick() -> None:
             assert serial.wait() == timedelta(seconds=0.1)
             time += timedelta(seconds=0.2)
             assert serial.wait() == timedelta(0)
+            ran.clear()
+            time -= timedelta(hours=1)  # the clock is set back: once now, then as ever
+            for _ in range(3):
+                await serial.round(subscription, ())
+            assert sorted(ran) == [0, 1, 2, 3]
+            assert serial.wait() == timedelta(seconds=0.3)
 
 
 async def test_partitions_that_leave_and_come_back_lose_and_double_nothing() -> None:

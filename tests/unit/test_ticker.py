@@ -83,6 +83,17 @@ async def test_at_once_and_then_from_start_to_start() -> None:
     assert scene.appended == [(partition_of("key", 4), size) for size in (500, 500, 200)] * 3
 
 
+async def test_a_clock_that_is_set_back_in_its_midst_makes_no_rest_longer() -> None:
+    scene = Scene(2)
+
+    async def work() -> None:
+        scene.time -= timedelta(hours=1)
+
+    async with asyncio.TaskGroup() as tasks:
+        scene.ticker(tasks, Tick("t", "key", timedelta(seconds=10), work)).start(partition_of("key", 4))
+    assert scene.slept == [10, 10]
+
+
 async def test_only_where_its_key_falls_and_not_after_the_partition_has_left() -> None:
     scene = Scene(10**6)
     ran = 0
