@@ -15,7 +15,7 @@ from tests.e2e.programs import child
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-CASES = {"as it is": [], "killed while WFM is away": ["--kill-at", "9", "--wfm-down", "2..17"]}
+CASES = {"as it is": [], "killed while WFM is away": ["--kill-at", "9", "--wfm-down", "1.4..17"]}
 GUIDE = ["--dialect", "guide"]
 
 
