@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer
@@ -50,7 +51,7 @@ class KafkaLog(EventLog):
         self._reader = reader
         self._producer = producer
         self._partitions = partitions
-        self._largest = {topic: int(about.get("max.message.bytes", UNSEEN_BYTES)) for topic, about in settings.items()}
+        self._largest = _taken(settings)
         self._fewest = {topic: int(about.get("min.insync.replicas", 1)) for topic, about in settings.items()}
         self._metrics = metrics
         self._committed: dict[tuple[str, str], Seats] = {}
@@ -81,6 +82,7 @@ class KafkaLog(EventLog):
                 if found != partitions:
                     reason = f"Kafka's topic {name} has {found} partitions and PARTITIONS is {partitions}"
                     raise FatalError(f"{reason}: set PARTITIONS={found}")
+            connection = replace(connection, batch_bytes=min([BATCH_BYTES, *_taken(settings).values()]))
             producer = Producer(connection.producer, now, metrics, limits, reader.forget)
             try:
                 await producer.start()
@@ -192,6 +194,11 @@ class KafkaLog(EventLog):
 
     def _encode(self, messages: Sequence[Message]) -> Rows:
         return encode(messages, self._partitions, self._largest)
+
+
+def _taken(settings: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """By topic: the bytes that its broker takes at once."""
+    return {topic: int(about.get("max.message.bytes", UNSEEN_BYTES)) for topic, about in settings.items()}
 
 
 async def _ended(error: Exception | None = None) -> None:

@@ -60,6 +60,8 @@ class Connection:
     member_id: str | None = None
     """Static membership under this name, of consumers that are `named`; None: their leaving moves their partitions."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    batch_bytes: int = BATCH_BYTES
+    """No batch may be larger than its topic takes: a broker refuses all of it, however often it comes."""
 
     def client(self) -> AIOKafkaClient:
         """For requests that belong to no group."""
@@ -79,7 +81,7 @@ class Connection:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
-            max_batch_size=BATCH_BYTES,
+            max_batch_size=self.batch_bytes,
             request_timeout_ms=REQUEST_MS,
             metadata_max_age_ms=METADATA_MS,
             # The first produce of a transaction often has to be repeated while the last one closes.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from processor.eventlog.kafka_connection import START_SECONDS, told
 from processor.eventlog.kafka_discard import discard
 from processor.eventlog.kafka_reader import Reader
 from processor.eventlog.kafka_records import Rows, fill
+from processor.eventlog.producer import TOO_LARGE
 
 logger = logging.getLogger("processor.eventlog")
 
@@ -64,6 +66,8 @@ class Transactions:
         self._discards: set[asyncio.Task[None]] = set()
         self._written: dict[TopicPartition, int] = {}
         """By the present transaction: where each partition ends then."""
+        self._most = sys.maxsize
+        """Records of one batch: half as many each time that a broker takes less than we were told, or could see."""
         self.fenced = False
         """Somebody has started a producer of this name after us: we write nothing more."""
 
@@ -98,6 +102,8 @@ class Transactions:
                     await self._transaction(client, rows, offsets)
             except FAILURES as error:
                 self._drop()
+                if isinstance(error, TOO_LARGE):
+                    self._most = max(1, min(self._most, max(map(len, rows.values()))) // 2)
                 if isinstance(error, errors.ProducerFenced):
                     self.fenced = True
                     raise self._revoked() from error
@@ -161,7 +167,7 @@ class Transactions:
             position = 0
             while position < len(part):
                 batch, first = client.create_batch(), position
-                position = fill(batch, part, first, None)
+                position = fill(batch, part[: first + self._most], first, None)
                 ends.append(await client.send_batch(batch, place.topic, partition=place.partition))
                 sizes.append((place, position - first))
         if offsets:
