@@ -6,7 +6,7 @@ Pure: `settings_for` makes a topic, `judge` reads one. `kafka_topics.py` does bo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from processor.eventlog import Topic
@@ -25,6 +25,7 @@ UNLIMITED = -1
 READ = (
     "cleanup.policy",
     "delete.retention.ms",
+    "max.compaction.lag.ms",
     "max.message.bytes",
     "message.timestamp.type",
     "min.compaction.lag.ms",
@@ -124,6 +125,24 @@ def judge(topic: Topic, found: Found, wanted: Wanted) -> list[Finding]:
     return sorted(findings, key=lambda finding: not finding.breaks)
 
 
+def judge_internal(name: str, found: Found, wanted: Wanted) -> list[Finding]:
+    """Of a topic that Kafka keeps for itself, and for all who use the cluster: worth a warning, no more."""
+    findings = []
+    if found.replication < wanted.replication:
+        findings.append(
+            Finding(
+                name,
+                "replication",
+                str(found.replication),
+                "positions of consumer groups and open transactions are lost with a broker",
+                "move its partitions with kafka-reassign-partitions.sh",
+            )
+        )
+    settings = {"unclean.leader.election.enable", "min.insync.replicas"}
+    findings += [item for item in _durability(name, found, wanted) if item.setting in settings]
+    return [replace(item, breaks=False) for item in findings]
+
+
 def _shape(name: str, found: Found, wanted: Wanted) -> Iterator[Finding]:
     if found.partitions != wanted.partitions:
         yield Finding(
@@ -191,6 +210,10 @@ def _compacted(name: str, found: Found) -> Iterator[Finding]:
         (TOMBSTONES_AT_LEAST, TOMBSTONES_KEPT),
         "a reader that was away for a day never learns what was deleted",
     )
+    longest, right = _number(found, "max.compaction.lag.ms"), milliseconds(COMPACTED_WITHIN)
+    if longest is not None and longest > right:
+        why = f"what was replaced or erased may stay on the disk for longer than {COMPACTED_WITHIN.days} days"
+        yield _set(name, found, "max.compaction.lag.ms", str(right), why, breaks=False)
 
 
 def _kept(topic: Topic, found: Found) -> Iterator[Finding]:

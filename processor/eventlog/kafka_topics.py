@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, for_code
 from processor.errors import FatalError, RetryableError
 from processor.eventlog import Topic
 from processor.eventlog.kafka_connection import Connection, told
-from processor.eventlog.kafka_promises import READ, Finding, Found, Wanted, judge, settings_for
+from processor.eventlog.kafka_promises import READ, Finding, Found, Wanted, judge, judge_internal, settings_for
 
 REPLICATION = 3
 """Of topics that we make, where nothing else was said; 1 on a cluster of one broker."""
@@ -148,23 +148,17 @@ async def _judged(
     there: Mapping[str, tuple[int, int]],
 ) -> list[Finding]:
     present = [topic for topic in order.topics if topic.name in there]
-    settings = await _settings(admin, [topic.name for topic in present])
+    internal = [name for name in INTERNAL if name in there]
+    settings = await _settings(admin, [topic.name for topic in present] + internal)
     findings = [
         finding
         for topic in present
         for finding in judge(topic, Found(*there[topic.name], settings.get(topic.name), _reached(connection)), wanted)
     ]
     findings += [
-        Finding(
-            name,
-            "replication",
-            str(there[name][1]),
-            "positions of consumer groups and open transactions are lost with a broker",
-            "move its partitions with kafka-reassign-partitions.sh",
-            breaks=False,
-        )
-        for name in INTERNAL
-        if name in there and there[name][1] < wanted.replication
+        finding
+        for name in internal
+        for finding in judge_internal(name, Found(*there[name], settings.get(name), _reached(connection)), wanted)
     ]
     return sorted(findings, key=lambda finding: not finding.breaks)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from processor.errors import FatalError, RetryableError
 from processor.eventlog import Topic
@@ -79,6 +81,38 @@ async def test_on_three_brokers_topics_have_three_replicas_and_two_must_have_eac
     await prepare(where, single)
     with pytest.raises(FatalError, match="KAFKA_REPLICATION=1"):
         await prepare(where, Order(single.topics, 3, 1024))
+
+
+async def test_what_kafka_keeps_for_itself_is_looked_at_too(kafka3: Brokers) -> None:
+    """The end of a transaction, or a group's position, must not be told as kept while only one broker has it."""
+    name, setting = "__transaction_state", "min.insync.replicas"
+    wanted, where = order(kafka3), connection(kafka3.bootstrap)
+    await prepare(where, wanted)
+    producer = where.producer(kafka3.fresh("anybody"))  # the first one makes the topic
+    await producer.start()
+    await producer.stop()
+    await until_noted(where, wanted, name, [])
+    await asyncio.to_thread(alter, kafka3, name, ConfigEntry(setting, "1", incremental_operation=AlterConfigOpType.SET))
+    await until_noted(where, wanted, name, [setting])
+    assert await prepare(where, wanted), "a warning, and no more"
+    await asyncio.to_thread(alter, kafka3, name, ConfigEntry(setting, "2", incremental_operation=AlterConfigOpType.SET))
+    await until_noted(where, wanted, name, [])
+
+
+async def until_noted(where: Connection, wanted: Order, name: str, settings: list[str]) -> None:
+    """A broker knows of a change some milliseconds after it was made."""
+    async with asyncio.timeout(60):
+        while [found.setting for found in await check(where, wanted) if found.topic == name] != settings:  # noqa: ASYNC110 - the broker tells nobody
+            await asyncio.sleep(0.1)
+
+
+def alter(broker: Broker, topic: str, entry: ConfigEntry) -> None:
+    """As Kafka's own tools do it: aiokafka can only set all settings at once."""
+    client = AdminClient({"bootstrap.servers": broker.bootstrap})
+    for done in client.incremental_alter_configs(
+        [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]
+    ).values():
+        done.result(20)
 
 
 async def test_too_many_replicas_for_the_brokers_there_are(kafka: Broker) -> None:

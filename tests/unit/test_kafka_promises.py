@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from processor.eventlog import Topic
-from processor.eventlog.kafka_promises import READ, Found, Wanted, judge, settings_for
+from processor.eventlog.kafka_promises import READ, Found, Wanted, judge, judge_internal, settings_for
 
 KEPT = Topic("kept", retention=timedelta(days=7))
 STATES = Topic("states", compact=True)
@@ -58,6 +58,7 @@ def test_every_setting_that_is_judged_is_asked_for(topic: Topic) -> None:
         (STATES, "cleanup.policy", "delete,compact", True),
         (STATES, "min.compaction.lag.ms", "86400000", True),
         (STATES, "delete.retention.ms", "1000", True),
+        (STATES, "max.compaction.lag.ms", "9223372036854775807", False),
     ],
 )
 def test_a_setting_that_is_not_as_promised(topic: Topic, setting: str, value: str, breaks: bool) -> None:
@@ -72,6 +73,7 @@ def test_a_setting_that_is_not_as_promised(topic: Topic, setting: str, value: st
     [
         (STATES, "min.compaction.lag.ms", "90000001"),
         (STATES, "delete.retention.ms", "86400000"),
+        (STATES, "max.compaction.lag.ms", "90000000"),
         (STATES, "retention.ms", "1000"),
         (KEPT, "max.message.bytes", "9999999"),
         (KEPT, "min.compaction.lag.ms", "0"),
@@ -87,6 +89,28 @@ def test_fewer_replicas_than_expected_and_another_number_of_partitions() -> None
     assert {finding.setting for finding in findings} == {"the number of partitions", "replication"}
     assert all(finding.breaks for finding in findings)
     assert judge(KEPT, Found(12, 1, settings), Wanted(12, 1, WANTED.max_bytes)) == []
+
+
+@pytest.mark.parametrize(
+    ("replication", "settings", "wrong"),
+    [
+        (3, {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}, []),
+        (3, {"min.insync.replicas": "1", "unclean.leader.election.enable": "false"}, ["min.insync.replicas"]),
+        (3, {"min.insync.replicas": "2", "unclean.leader.election.enable": "true"}, ["unclean.leader.election.enable"]),
+        (
+            1,
+            {"min.insync.replicas": "1", "max.message.bytes": "1", "message.timestamp.type": "CreateTime"},
+            ["replication"],
+        ),
+        (3, None, []),
+    ],
+)
+def test_what_kafka_keeps_for_itself_is_worth_a_warning(
+    replication: int, settings: dict[str, str] | None, wrong: list[str]
+) -> None:
+    findings = judge_internal("__transaction_state", Found(50, replication, settings), WANTED)
+    assert [finding.setting for finding in findings] == wrong
+    assert not any(finding.breaks for finding in findings)
 
 
 def test_settings_that_we_may_not_see_are_a_warning() -> None:
