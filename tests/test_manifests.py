@@ -131,6 +131,8 @@ def test_strimzi_is_asked_for_the_topics_that_we_promise(overlay: str) -> None:
     committed = (ROOT / "k8s/overlays/production/topics.yaml").read_text(encoding="utf-8")
     assert committed == manifest(order_of(load({})), "events"), "run genesys-processor topics --strimzi events"
     assert named(overlay, "KafkaTopic").keys() == {topic.name for topic in TOPICS}
+    theirs = [*named(overlay, "KafkaTopic").values(), *named(overlay, "KafkaUser").values()]
+    assert {one["apiVersion"] for one in theirs} == {"kafka.strimzi.io/v1"}, "Strimzi 1.0 takes no other"
     (user,) = named(overlay, "KafkaUser").values()
     (topics,) = [acl for acl in user["spec"]["authorization"]["acls"] if acl["resource"]["type"] == "topic"]
     assert all(topic.name.startswith(topics["resource"]["name"]) for topic in TOPICS)

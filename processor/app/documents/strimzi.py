@@ -18,7 +18,7 @@ def resources(order: Order, cluster: str) -> Iterator[dict[str, Any]]:
     wanted = Wanted(order.partitions, order.replication or REPLICATION, order.max_bytes)
     for topic in order.topics:
         yield {
-            "apiVersion": "kafka.strimzi.io/v1beta2",
+            "apiVersion": "kafka.strimzi.io/v1",
             "kind": "KafkaTopic",
             "metadata": {"name": topic.name, "labels": {"strimzi.io/cluster": cluster}},
             "spec": {
