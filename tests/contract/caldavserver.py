@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,16 @@ class Server:
         return session.request(method, self.home + path, headers={**proof, **more.pop("headers", {})}, **more)
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def radicale(folder: Path) -> Iterator[Server]:
     (folder / "users").write_text(f"{USER}:{PASSWORD}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = {
         "hosts": f"127.0.0.1:{port}",
         "storage-filesystem-folder": folder / "store",
@@ -50,11 +54,18 @@ def radicale(folder: Path) -> Iterator[Server]:
         "",
         *(f"--{name}={value}" for name, value in options.items()),
     ]
+    with served(folder, command, port):
+        yield Server(f"http://127.0.0.1:{port}/{USER}")
+
+
+@contextmanager
+def served(folder: Path, command: Sequence[str], port: int) -> Iterator[None]:
+    """It runs and listens."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         try:
             _until_it_listens(port, process)
-            yield Server(f"http://127.0.0.1:{port}/{USER}")
+            yield
         finally:
             process.terminate()
             process.wait(10)
