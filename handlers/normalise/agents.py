@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from handlers.events import PresenceUpdated, RoutingStatus
+from handlers.events import OutOfOffice, PresenceUpdated, RoutingStatus
 from handlers.normalise import words
 from handlers.normalise.reading import Candidate, Context, Data, Look, Reading, look
 from handlers.normalise.words import happened, mapping, told
 from processor.errors import PoisonError
 from processor.event import Fence, Raw, Written, blank
+from processor.shapes import document
 from processor.timezones import zone
 
 PRESENCE = "presence"
 ROUTING = "routing"
 OUT_OF_OFFICE = "outOfOffice"
+AWAY_DATES = "outOfOffice/dates"
 ZONE = "timeZone"
 PRIMARY = "PURECLOUD"
+MESSAGE = "message"
+NOTHING_SAID: Mapping[str, Any] = {}
+NOT_AWAY: Data = document(OutOfOffice(active=False))
 
 Facet = tuple[Fence, dict[str, Any]]
-"""When it became so, and the fields of the state that it sets."""
+"""When it became so, and all fields of the state that hang on it: what comes last counts whole, in any order.
+
+The same moment is told by several sources, by some with less: the fence's version is how much this one
+tells, so that the fullest counts.
+"""
 
 GONE = {"deleted": True}
 THERE = {"deleted": False}
@@ -47,13 +56,13 @@ def read_activity(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     if routing := mapping(body.get("routingStatus")):
         facets[ROUTING] = _routing(raw, routing, "routingStatus.status")
     if away := mapping(body.get("outOfOffice")):
-        facets[OUT_OF_OFFICE] = _away(raw, away)
+        facets |= _away(raw, away, dates=False)
     return _state(raw, facets)
 
 
 def read_out_of_office(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     """`v2.users.{id}.outofoffice`: its dates say when the agent is away, not when that was set."""
-    return _state(raw, {OUT_OF_OFFICE: _away(raw, body)})
+    return _state(raw, _away(raw, body))
 
 
 def read_integration_presence(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
@@ -70,9 +79,8 @@ def read_adherence(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     word = words.presence(body.get("systemPresence"))
     if told(body.get("presenceUpdateTime")) is None or word is None:
         return Reading(ignored="it says nothing of presence")
-    at = happened(body["presenceUpdateTime"], raw)
     second = words.identifier(body.get("organizationSecondaryPresenceId"))
-    return _state(raw, {PRESENCE: (Fence(at, 0, raw.id), _present(word, second or None, at))})
+    return _state(raw, {PRESENCE: _present(word, second or None, happened(body["presenceUpdateTime"], raw), raw)})
 
 
 def read_answer(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
@@ -87,7 +95,7 @@ def read_answer(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     if routing := mapping(body.get("routingStatus")):
         facets[ROUTING] = _routing(raw, routing, "routingStatus.status")
     if away := mapping(body.get("outOfOffice")):
-        facets[OUT_OF_OFFICE] = _away(raw, away)
+        facets |= _away(raw, away)
     if body.get("timeZone"):
         facets[ZONE] = _zone(raw, body["timeZone"])
     return _state(raw, facets)
@@ -104,10 +112,8 @@ def read_guide(raw: Raw, body: Mapping[str, Any], _: Context) -> Reading:
     if word is None:
         found = _state(raw, facets) if facets else Reading()
         return Reading(found.candidates, (_look(raw, "a presence id is no word"),))
-    fields = _present(word, words.identifier(body["presenceId"]) or None, raw.time)
-    if "customStatusMessage" in body:
-        fields["message"] = _text(body["customStatusMessage"])
-    facets[PRESENCE] = (Fence(raw.time, 0, raw.id), fields)
+    said = {MESSAGE: body["customStatusMessage"]} if "customStatusMessage" in body else {}
+    facets[PRESENCE] = _present(word, words.identifier(body["presenceId"]) or None, raw.time, raw, said)
     return _state(raw, facets)
 
 
@@ -117,9 +123,8 @@ def _guide_presence(raw: Raw, body: Mapping[str, Any]) -> Facet:
     if word is None:
         raise PoisonError(f"no system presence: {body['presenceId']!r:.80}", "presenceId")
     at = happened(body.get("modifiedDate"), raw)
-    fields = _present(word, words.identifier(body["presenceId"]) or None, at)
-    fields["message"] = _text(body.get("customStatusMessage"))
-    return Fence(at, 0, raw.id), fields
+    said = {MESSAGE: body.get("customStatusMessage")}
+    return _present(word, words.identifier(body["presenceId"]) or None, at, raw, said)
 
 
 def audited_presence(raw: Raw, word: object) -> Reading:
@@ -127,7 +132,7 @@ def audited_presence(raw: Raw, word: object) -> Reading:
     found = words.presence(word)
     if found is None:
         return Reading(lookups=(_look(raw, "an audit names a presence that is no system presence"),))
-    return _state(raw, {PRESENCE: (Fence(raw.time, 0, raw.id), _present(found, None, raw.time))})
+    return _state(raw, {PRESENCE: _present(found, None, raw.time, raw)})
 
 
 def _presence(raw: Raw, body: Mapping[str, Any], message: str, field: str) -> Facet:
@@ -136,13 +141,14 @@ def _presence(raw: Raw, body: Mapping[str, Any], message: str, field: str) -> Fa
     if word is None:
         raise PoisonError(f"no system presence: {definition.get('systemPresence')!r:.80}", field)
     at = happened(body.get("modifiedDate"), raw)
-    fields = _present(word, words.identifier(definition.get("id")) or None, at)
-    fields["message"] = _text(body.get(message))
-    return Fence(at, 0, raw.id), fields
+    said = {MESSAGE: body[message]} if message in body else {}
+    return _present(word, words.identifier(definition.get("id")) or None, at, raw, said)
 
 
-def _present(word: str, presence_id: str | None, at: str) -> dict[str, Any]:
-    return {"presence": word, "presenceId": presence_id, "presenceSince": at}
+def _present(word: str, presence_id: str | None, at: str, raw: Raw, said: Mapping[str, Any] = NOTHING_SAID) -> Facet:
+    """`said`: the message, where the source has a place for one."""
+    fields = {"presence": word, "presenceId": presence_id, "presenceSince": at, MESSAGE: _text(said.get(MESSAGE))}
+    return Fence(at, len(said) + (presence_id is not None), raw.id), fields
 
 
 def _routing(raw: Raw, body: Mapping[str, Any], field: str) -> Facet:
@@ -153,17 +159,21 @@ def _routing(raw: Raw, body: Mapping[str, Any], field: str) -> Facet:
     return Fence(at, 0, raw.id), {"routingStatus": status, "routingStatusSince": at}
 
 
-def _away(raw: Raw, body: Mapping[str, Any]) -> Facet:
+def _away(raw: Raw, body: Mapping[str, Any], *, dates: bool = True) -> dict[str, Facet]:
+    """The flag and the dates are a facet each: an activity repeats the flag alone, which says nothing of dates."""
     if not isinstance(body.get("active"), bool):
         raise PoisonError("out of office should be true or false", "outOfOffice.active")
-    indefinite = body.get("indefinite")
-    away = {
-        "active": body["active"],
-        "start": told(body.get("startDate")),
-        "end": told(body.get("endDate")),
-        "indefinite": indefinite if isinstance(indefinite, bool) else None,
-    }
-    return Fence(happened(body.get("modifiedDate"), raw), 0, raw.id), {"outOfOffice": away}
+    fence = Fence(happened(body.get("modifiedDate"), raw), 0, raw.id)
+    found: dict[str, Facet] = {OUT_OF_OFFICE: (fence, {"active": body["active"]})}
+    if dates:
+        indefinite = body.get("indefinite")
+        fields = {
+            "start": told(body.get("startDate")),
+            "end": told(body.get("endDate")),
+            "indefinite": indefinite if isinstance(indefinite, bool) else None,
+        }
+        found[AWAY_DATES] = (fence, fields)
+    return found
 
 
 def _zone(raw: Raw, name: object) -> Facet:
@@ -198,28 +208,14 @@ def _state(raw: Raw, facets: Mapping[str, Facet]) -> Reading:
         else:
             state = {**blank(PresenceUpdated), "userId": raw.subject.removeprefix("agent/")}
         for name in news:
-            _set(state, facets[name][1])
+            fields = facets[name][1]
+            away = name in (OUT_OF_OFFICE, AWAY_DATES)
+            state.update({"outOfOffice": {**(state["outOfOffice"] or NOT_AWAY), **fields}} if away else fields)
         state["state"], state["since"] = _shown(state)
         return state
 
     fences = {name: fence for name, (fence, _) in facets.items()}
     return Reading((Candidate(PresenceUpdated, raw.subject, fences, merge),))
-
-
-def _set(state: dict[str, Any], fields: Mapping[str, Any]) -> None:
-    """What a source leaves out of the same presence stays as a fuller source has told it."""
-    word = fields.get("presence")
-    if word is not None:
-        same = word == state["presence"]
-        if same and fields["presenceSince"] == state["presenceSince"] and fields["presenceId"] is None:
-            fields = {**fields, "presenceId": state["presenceId"]}
-        if not same and "message" not in fields:
-            state["message"] = None
-    if (away := fields.get("outOfOffice")) and (before := state["outOfOffice"]):
-        only_that = away["start"] is away["end"] is away["indefinite"] is None
-        if only_that and away["active"] == before["active"]:
-            return
-    state.update(fields)
 
 
 def _shown(state: Data) -> tuple[str | None, str | None]:

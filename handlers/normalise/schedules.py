@@ -58,10 +58,11 @@ def read_guide(raw: Raw, body: Mapping[str, Any], context: Context) -> Reading:
         if previous and GROUP in previous.fences and not previous.fences[GROUP].admits(fence):
             return expand(previous.data, context)  # the whole group was asked for later than this was written
         group = previous.data if previous else _blank(group_id)
-        others = [one for one in group["schedules"] if one["scheduleId"] != schedule_id]
+        schedules = _ordered([*(one for one in group["schedules"] if one["scheduleId"] != schedule_id), pattern])
+        told_itself = previous is not None and GROUP in previous.fences
         told = {
-            "schedules": _ordered([*others, pattern]),
-            "timeZone": group["timeZone"] if others else pattern["timeZone"],
+            "schedules": schedules,
+            "timeZone": group["timeZone"] if told_itself else schedules[0]["timeZone"],
             "deleted": False,
         }
         return expand({**group, **told}, context)

@@ -72,7 +72,7 @@ async def test_a_sparser_source_does_not_take_away_what_a_fuller_one_told(desk: 
     await desk.post(body)
     adherence = {"user": {"id": AGENT}, "systemPresence": "Meal", "presenceUpdateTime": T1, "adherenceChangeTime": T2}
     topic = f"v2.users.{AGENT}.workforcemanagement.adherence"
-    assert fate(await desk.post(event_bridge(topic, adherence, name="2"))) == "coalesced"
+    assert fate(await desk.post(event_bridge(topic, adherence, name="2"))) == "stale"
     adherence |= {"systemPresence": "Break", "presenceUpdateTime": T2}
     found = await state(desk, event_bridge(topic, adherence, name="3"))
     assert (found.presence, found.message, found.presence_id) == ("BREAK", None, None)
