@@ -21,21 +21,26 @@ COMMON = {
 }
 
 FIELDS: Mapping[str, str] = {
-    "SCHEDULE_CREATED": "campaignId event scheduleId source timestamp",
+    "SCHEDULE_CREATED": (
+        "campaignId dailySchedule endTime event id maxConcurrentAgents maxConcurrentCalls scheduleId source startTime "
+        "timestamp timezone"
+    ),
     "campaign-schedule": (
         "campaignId dailySchedule(days endTime startTime) endTime id maxConcurrentAgents maxConcurrentCalls selfUri "
         "startTime timezone"
     ),
     "channel.metadata": "message result status",
-    "presence.update": "etag eventType normalizedAt presenceId source timestamp userId",
-    "presence:updated": "agentTimeZone etag event id originalTimestamp presenceId timestamp userId utcTimestamp",
+    "presence.update": "customStatusMessage etag eventType normalizedAt presenceId source timestamp userId",
+    "presence:updated": (
+        "agentTimeZone customStatusMessage etag event id originalTimestamp presenceId timestamp userId utcTimestamp"
+    ),
     "routing-profile": (
-        "id modifiedBy name overflowRoutingTargets(overflowType target(id)) profileId "
+        "changes id modifiedBy name overflowRoutingTargets(overflowType target(id)) profileId "
         "skillAssignments(skill(id name) utilizationPercent) "
         "utilizationPercent version wrapUpCodes(default id)"
     ),
     "routingQueueUpdated": (
-        "changes(slaTarget) entity(id type) eventType id members queueId queueType routingRules(conditions(field "
+        "changes entity(id type) eventType id members modifiedBy name queueId queueType routingRules(conditions(field "
         "operator value) priority routingStrategy(skills type) type) slaPercent slaTarget timestamp type version "
         "wrapUpPolicy"
     ),
@@ -45,37 +50,43 @@ FIELDS: Mapping[str, str] = {
     ),
     "v2.analytics.queues.{id}.activity": "results(data(calculatedMetricValue count metric) mediaType)",
     "v2.analytics.queues.{id}.observations": (
-        "data(interval metrics(metric qualifier stats(count denominator max min numerator ratio sum target))) "
-        "group(mediaType queueId)"
+        "data(interval metrics(metric qualifier stats)) group(mediaType queueId)"
     ),
     "v2.audits.entitytype.{id}.entityid.{id}": (
-        "action clientId context entity(id name) entityType eventTime id level message propertyChanges(newValues "
-        "oldValues property) serviceName userDisplay userId username(id name)"
+        "action clientId context entity(id name selfUri) entityType eventTime id level message "
+        "propertyChanges(newValues oldValues property) remoteIp serviceName userDisplay userHomeOrgId userId "
+        "username(id name selfUri)"
     ),
     "v2.businessunits.{id}.workforcemanagement.intraday": (
-        "operationId result(categories endDate intervalLengthMinutes intradayDataGroupings(forecastDataPerInterval "
-        "forecastDataSummary(averageHandleTimeSeconds offered) mediaType performancePredictionDataPerInterval "
+        "operationId result(categories endDate intervalLengthMinutes noDataReason "
+        "intradayDataGroupings(forecastDataPerInterval forecastDataSummary(averageHandleTimeSeconds offered) mediaType "
+        "performancePredictionDataPerInterval "
         "performancePredictionDataSummary(averageSpeedOfAnswerSeconds occupancyPercent serviceLevelPercent) "
         "scheduleDataPerInterval scheduleDataSummary(onQueueTimeSeconds)) schedule(id weekDate) "
         "shortTermForecast(description id weekDate) startDate)"
     ),
     "v2.outbound.schedules.campaigns.{id}": (
-        "campaign(id name) dateCreated dateModified id intervals(end start) name recurrences timeZone version"
+        "additionalProperties campaign(id name) dateCreated dateModified id intervals(additionalProperties end start) "
+        "name recurrences timeZone version"
     ),
-    "v2.routing.queues.{id}.users": "id joined queueId user(id)",
+    "v2.routing.queues.{id}.users": "additionalProperties id joined queueId user(id)",
     "v2.system.socket_closing": "channelId message reason",
     "v2.users.{id}.activity": (
         "activeQueueIds dateActiveQueuesChanged id outOfOffice(active modifiedDate) presence(modifiedDate "
         "presenceDefinition(id systemPresence) presenceMessage) routingStatus(startTime status)"
     ),
     "v2.users.{id}.integrationpresence": (
-        "eventType message modifiedDate presenceDefinition(id systemPresence) source userId"
+        "currentDisplaySourceId eventType futurePresenceDefinition message modifiedDate "
+        "presenceDefinition(id systemPresence) previousDisplaySourceId source userId"
     ),
-    "v2.users.{id}.outofoffice": "active endDate indefinite startDate user(id)",
-    "v2.users.{id}.presence": "message modifiedDate presenceDefinition(id systemPresence) primary source",
-    "v2.users.{id}.routingStatus": "id routingStatus(startTime status)",
+    "v2.users.{id}.outofoffice": "active endDate indefinite modifiedDate startDate user(id)",
+    "v2.users.{id}.presence": (
+        "futurePresenceDefinition message modifiedDate presenceDefinition(id systemPresence) primary source"
+    ),
+    "v2.users.{id}.routingStatus": "errorInfo id routingStatus(startTime status)",
     "v2.users.{id}.workforcemanagement.adherence": (
-        "activeQueues(id) activeQueuesModifiedTime actualActivityCategory adherenceChangeTime adherenceState "
+        "activeQueues(id) activeQueuesModifiedTime actualActivityCategory adherenceChangeTime adherenceExplanation "
+        "adherenceState "
         "businessUnitId impact isOutOfOffice managementUnitId nextActivityReminders(activityCategory startDate) "
         "organizationSecondaryPresenceId presenceUpdateTime removedFromManagementUnit routingStatus "
         "scheduledActivityCategory scheduledActivityCode(id secondaryPresences) suppressOnTimeReminder systemPresence "

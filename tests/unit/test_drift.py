@@ -52,6 +52,31 @@ def test_below_a_field_without_brackets_anything_may_stand() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("v2.users.u-1.presence", {"futurePresenceDefinition": {"id": "x"}}),
+        ("v2.users.u-1.routingStatus", {"errorInfo": {"errorCode": "x"}}),
+        ("v2.users.u-1.integrationpresence", {"currentDisplaySourceId": "x", "previousDisplaySourceId": "y"}),
+        ("v2.users.u-1.workforcemanagement.adherence", {"adherenceExplanation": {}}),
+        ("v2.routing.queues.q-1.users", {"additionalProperties": {}}),
+        ("v2.audits.entitytype.Queue.entityid.q-1", {"remoteIp": ["192.0.2.1"], "entity": {"selfUri": "/"}}),
+        ("v2.analytics.queues.q-1.observations", {"data": [{"metrics": [{"stats": {"p95": 1.0}}]}]}),
+        ("v2.outbound.schedules.campaigns.c-1", {"intervals": [{"additionalProperties": {}}]}),
+    ],
+)
+async def test_what_the_vendor_documents_is_no_news_though_nobody_recorded_it(topic: str, body: dict[str, Any]) -> None:
+    assert await found(event_bridge(topic, body)) == []
+
+
+async def test_what_is_read_of_a_callback_is_no_news() -> None:
+    callback = {
+        "event": "presence:updated",
+        "data": {"userId": "u-1", "presenceId": "BUSY", "customStatusMessage": "x"},
+    }
+    assert await found(callback, {"event": "routingQueueUpdated", "data": {"queueId": "q-1", "name": "Sales"}}) == []
+
+
 async def test_what_is_known_is_no_drift() -> None:
     assert await found(presence_event("BUSY", "2026-03-09T13:00:00Z", "1")) == []
 
