@@ -14,6 +14,7 @@ CALLERS_AT_MOST = 10_000
 _FORWARDED_FOR = re.compile(r'for=("[^"]*"|[^;,\s]+)', re.IGNORECASE)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 class Proxies:
@@ -24,7 +25,7 @@ class Proxies:
         self._networks: list[Network] = []
         for text in networks:
             try:
-                self._networks.append(ipaddress.ip_network(text.strip(), strict=False))
+                self._networks.append(_network(text.strip()))
             except ValueError:
                 raise SettingsError(f"TRUSTED_PROXIES: {text!r} is no address and no network like 10.0.0.0/8") from None
 
@@ -33,20 +34,18 @@ class Proxies:
         if not self._networks or not self._trusted(peer):
             return peer
         nearest = peer
-        for address in reversed(_chain(headers)):
-            if not _is_address(address):
+        for text in reversed(_chain(headers)):
+            address = _address(text)
+            if address is None:
                 break  # `unknown` or hidden: what stands before it cannot be checked
-            nearest = address
-            if not self._trusted(address):
+            nearest = str(address)
+            if not self._trusted(nearest):
                 break
         return nearest
 
-    def _trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._networks)
+    def _trusted(self, text: str) -> bool:
+        address = _address(text)
+        return address is not None and any(address in network for network in self._networks)
 
 
 def _chain(headers: Mapping[str, str]) -> list[str]:
@@ -64,12 +63,21 @@ def _bare(node: str) -> str:
     return node.partition(":")[0] if node.count(":") == 1 else node
 
 
-def _is_address(text: str) -> bool:
+def _network(text: str) -> Network:
+    """Raises ValueError when it is none."""
+    found = ipaddress.ip_network(text, strict=False)
+    if found.version == 6 and found.subnet_of(MAPPED):
+        return ipaddress.IPv4Network((int(found.network_address) & 0xFFFFFFFF, found.prefixlen - 96))
+    return found
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """One caller has one address, however it is spelled: an IPv4 address inside an IPv6 one (`::ffff:`) is itself."""
     try:
-        ipaddress.ip_address(text)
+        found = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 class RateLimit:

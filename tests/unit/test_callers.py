@@ -23,12 +23,21 @@ PROXY = "10.0.0.1"
         (PROXY, {"forwarded": "for=203.0.113.7, for=unknown"}, PROXY),
         (PROXY, {"x-forwarded-for": "junk"}, PROXY),
         (PROXY, {}, PROXY),
+        (PROXY, {"x-forwarded-for": "2001:DB8:0:0::7"}, "2001:db8::7"),
+        (PROXY, {"x-forwarded-for": "::ffff:203.0.113.7, ::FFFF:10.0.0.2"}, "203.0.113.7"),
+        ("::ffff:10.0.0.1", {"x-forwarded-for": "203.0.113.7"}, "203.0.113.7"),
         ("203.0.113.9", {"x-forwarded-for": "6.6.6.6"}, "203.0.113.9"),
         ("", {"x-forwarded-for": "6.6.6.6"}, ""),
     ],
 )
 def test_only_trusted_proxies_are_believed(peer: str, headers: dict[str, str], caller: str) -> None:
     assert Proxies(["10.0.0.0/8"]).caller(peer, headers) == caller
+
+
+def test_a_network_of_ipv4_addresses_may_be_written_as_one_of_ipv6() -> None:
+    proxies = Proxies(["::ffff:10.0.0.0/104"])
+    assert proxies.caller(PROXY, {"x-forwarded-for": "203.0.113.7"}) == "203.0.113.7"
+    assert proxies.caller("11.0.0.1", {"x-forwarded-for": "203.0.113.7"}) == "11.0.0.1"
 
 
 @given(st.text(max_size=80), st.sampled_from(["forwarded", "x-forwarded-for"]))
