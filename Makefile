@@ -9,10 +9,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 NATIVE := .venv/native
 COMPILER := $(shell command -v cc)$(CI)
 SOURCES := $(shell find * -type f -not -path 'data/*' -not -path 'build/*' -not -path 'benchmarks/results/*' -not -path '*.egg-info/*' -not -name '*.pyc')
-TESTED_NATIVE := tests/unit tests/contract/test_eventlog.py tests/integration/test_every_sample.py
+TESTED_NATIVE := tests/unit tests/contract/test_eventlog.py tests/integration/test_every_sample.py tests/integration/test_receiver.py tests/integration/test_receiver_guard.py tests/integration/test_kafka_producer.py
 # The path is for programs that tests start in other folders: without it they would find the sources here.
 AS_NATIVE := EXPECT_NATIVE=1 PYTHONPATH=$(CURDIR)/$(NATIVE)
-WHOLE_NATIVE := tests/fuzz/test_receiver.py tests/e2e/test_demo.py
+WHOLE_NATIVE := tests/fuzz/test_receiver.py tests/e2e/test_demo.py::test_the_same_in_the_guides_dialect_killed_while_wfm_is_away
 
 .PHONY: install run compile editable kafka test test-native check bench chaos fuzz lock clean
 

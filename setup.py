@@ -9,16 +9,27 @@ from setuptools import Extension, setup
 
 EVERY_EVENT = (
     "handlers/normalise/*.py",
+    "processor/deadline.py",
     "processor/envelope.py",
     "processor/instants.py",
+    "processor/intake.py",
     "processor/member.py",
+    "processor/receiver.py",
     "processor/routing.py",
     "processor/serial.py",
+    "processor/signatures.py",
+    "processor/signing.py",
     "processor/table.py",
     "processor/tables.py",
     "processor/written.py",
+    "processor/eventlog/kafka_lane.py",
     "processor/eventlog/kafka_records.py",
+    "processor/eventlog/producer.py",
     "processor/eventlog/sqlite_rows.py",
+    "processor/web/answers.py",
+    "processor/web/callers.py",
+    "processor/web/heads.py",
+    "processor/web/refusals.py",
 )
 """Ordinary Python, without pydantic and asynchronous generators, which mypyc leaves alone."""
 

@@ -29,13 +29,17 @@ from onkafka.product import PARTITIONS, Place
 from peers import environments
 
 from processor.app.topics import TOPICS
-from processor.devkafka.cluster import throw_away
+from processor.devkafka.cluster import Extras, cluster
+from processor.devkafka.plan import draw
 from processor.eventlog.kafka_connection import Connection
 from processor.eventlog.kafka_topics import Order, prepare
 
 RESULTS = Path(__file__).resolve().parent / "results"
 MEASURES = ("posts", "clean", "storm", "backlog")
 LARGEST = 1 << 20
+
+BROKER = Extras(java_flags=("-Xms1g", "-Xmx1g"), properties={"num.network.threads": "3", "num.io.threads": "8"})
+"""The heap that Kafka's own start script gives and its own numbers of threads, not those of a small one for tests."""
 
 
 def measure(name: str, place: Place, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -55,9 +59,9 @@ def measure(name: str, place: Place, options: argparse.Namespace) -> list[dict[s
 
 def on_a_broker_of_its_own(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """What one measure leaves in topics and groups is not the next one's."""
-    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder, throw_away(Path(folder), 1) as cluster:
-        asyncio.run(prepare(Connection(cluster.bootstrap), Order(TOPICS, PARTITIONS, LARGEST)))
-        return measure(name, Place(cluster.bootstrap, Path(folder)), options)
+    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder, cluster(Path(folder), draw(1), BROKER) as broker:
+        asyncio.run(prepare(Connection(broker.bootstrap), Order(TOPICS, PARTITIONS, LARGEST)))
+        return measure(name, Place(broker.bootstrap, Path(folder)), options)
 
 
 def main(words: Sequence[str]) -> None:

@@ -47,19 +47,20 @@ class _Watched:
     def __init__(self, future: asyncio.Future[None], done: Callable[[BaseException | None], None]) -> None:
         self.finished = False
         self.ends = 0.0
-        self._future = future
-        self._done = done
+        self._future: asyncio.Future[None] | None = future
+        self._done: Callable[[BaseException | None], None] | None = done
 
     def ended(self, future: asyncio.Future[None]) -> None:
         """By itself, or because the time was up."""
         self.finished = True
-        done = self._done
-        del self._done, self._future  # it may lie in the queue for a while, behind one that is not finished
-        done(TimeoutError() if future.cancelled() else future.exception())
+        done, self._done, self._future = self._done, None, None  # it may lie in the queue, behind one not finished
+        if done:
+            done(TimeoutError() if future.cancelled() else future.exception())
 
     def expire(self) -> None:
         """The time is up."""
-        self._future.cancel()
+        if self._future:
+            self._future.cancel()
 
 
 class Deadlines:

@@ -16,6 +16,7 @@ import receive
 
 from handlers.normalise.envelopes import envelopes
 from onkafka.product import PARTITIONS, now
+from processor.app.interpreter import settle
 from processor.app.topics import TOPICS
 from processor.eventlog.kafka import KafkaLog
 from processor.eventlog.kafka_connection import Connection
@@ -29,6 +30,7 @@ PROGRAM = Path(__file__).resolve().parents[1] / "kafka.py"
 
 async def serve(bootstrap: str) -> None:
     """The child: the receiver as `serve` wires it, without a spool; says its port, and at the end what it cost."""
+    settle()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     metrics = Metrics.build()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 YOUNG = 100_000
@@ -13,8 +14,19 @@ TURN_SECONDS = 0.0005
 """How long a thread waits for a busy one. Python's own 5 ms begin anew whenever the event loop asks for news, so beside
 a loop that works the threads of the log would wait until it has nothing left to do."""
 
+GIVING_WAY = 5
+"""Steps of niceness: about a third of the share of those beside it, where there is not enough for all."""
+
 
 def settle() -> None:
     """For the process that calls it, once, at its start."""
     gc.set_threshold(YOUNG, 20, 100)
     sys.setswitchinterval(TURN_SECONDS)
+
+
+def give_way() -> None:
+    """For a process that answers no callers, once, before it has threads: those that do, and the broker, go first.
+
+    It only counts on a machine that is short of processors. Whom it starts inherits it; it cannot be taken back.
+    """
+    os.nice(GIVING_WAY)

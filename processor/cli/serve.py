@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from processor.app.interpreter import settle
+from processor.app.interpreter import give_way, settle
 from processor.app.kafka import is_kafka
 from processor.app.roles import Role
 from processor.app.serving import serve
@@ -55,6 +55,8 @@ def _run(options: argparse.Namespace) -> int:
     if channel:
         _check_channel(settings, roles)
     settle()
+    if not {Role.ALL, Role.RECEIVE} & set(roles):
+        give_way()
     asyncio.run(serve(settings, roles, _say, options.workers, channel=channel))
     return 0
 

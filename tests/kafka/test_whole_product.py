@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from confluent_kafka import Producer
 
+from processor.app.interpreter import GIVING_WAY
 from processor.app.roles import Role
 from sandbox.run import Sandbox
 from tests.contract.caldavserver import PASSWORD, USER, radicale
@@ -37,6 +39,12 @@ async def crew(folder: Path, kafka: Brokers, **settings: str) -> AsyncIterator[t
         yield sandbox, receiver, others
 
 
+def niceness(product: Product) -> int:
+    """Of its process, 19 at most."""
+    assert product.program.process is not None
+    return os.getpriority(os.PRIO_PROCESS, product.program.process.pid)
+
+
 async def test_kafka_what_comes_in_at_one_process_is_in_the_calendars_of_another(
     tmp_path: Path, kafka1: Brokers
 ) -> None:
@@ -47,6 +55,8 @@ async def test_kafka_what_comes_in_at_one_process_is_in_the_calendars_of_another
             product,
             others,
         ):
+            assert niceness(product) == os.nice(0)
+            assert {niceness(one) for one in others} == {min(19, os.nice(0) + GIVING_WAY)}, "callers go first"
             await shown_as_published(server.home, sandbox, product, *others)
             listed = await product.command("calendars")
             address = listed.out.splitlines()[0].split("  ")[1]
