@@ -103,7 +103,7 @@ class Consumer:
     def __init__(self, member: Member, tasks: asyncio.TaskGroup) -> None:
         self._member = member
         self._tasks = tasks
-        self._way: Way = Serial(member, tasks) if member.group.pure else Effects(member, tasks)
+        self._way: Way = Serial(member, tasks, self._meanwhile) if member.group.pure else Effects(member, tasks)
         self._joined: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
         self._ticker = Ticker(
             member.group.ticks,
@@ -163,9 +163,18 @@ class Consumer:
             for partition in list(self._way.positions):
                 await self._way.replay(subscription, partition)
         if abs(now - self._measured) >= member.policy.lag_every:
-            self._measured = now
-            positions = await subscription.reached(self._way.positions)
-            await member.progress.measure(member.log, member.metrics, now, positions, self._way.oldest)
+            await self._measure(subscription)
+
+    async def _measure(self, subscription: Subscription) -> None:
+        member, self._measured = self._member, self._member.now()
+        positions = await subscription.reached(self._way.positions)
+        await member.progress.measure(member.log, member.metrics, self._measured, positions, self._way.oldest)
+
+    async def _meanwhile(self) -> None:
+        """The log does not take what was judged: that is when somebody must see how far we are behind."""
+        if self._joined.done() and not self._joined.cancelled():
+            with suppress(RetryableError):
+                await self._measure(self._joined.result())
 
     async def _append(self, partition: int, messages: Sequence[Message]) -> None:
         """What ticks return, by the path of outcomes where there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,9 @@ from processor.event import Publishable
 from processor.eventlog import Message, Subscription
 from processor.member import Member
 from processor.retry import Interrupted
+
+LATE_SECONDS = 1.0
+"""Who waits for longer than this looks meanwhile how far the group is behind."""
 
 log = logging.getLogger("processor.consumer")
 
@@ -41,14 +44,16 @@ class Flight:
     passes to the task group, that is, ends the process.
     """
 
-    def __init__(self, member: Member, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, member: Member, tasks: asyncio.TaskGroup, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        """`meanwhile` is awaited now and then while a commit is late."""
         self._member = member
         self._tasks = tasks
+        self._meanwhile = meanwhile
         self._commits: list[asyncio.Task[None]] = []
         self.positions: dict[int, int] = {}
         """By partition that is ours: the next offset after what is committed."""
         self.newest: dict[int, datetime] = {}
-        """When the last record was appended that is committed."""
+        """When the last record was appended that is committed; before the first commit, the last of those in it."""
 
     def forget(self, partition: int) -> int | None:
         """It leaves, when all has landed; returns its next offset."""
@@ -57,13 +62,18 @@ class Flight:
 
     async def landed(self) -> None:
         """Returns when nothing is under way: what was judged is in the log, or its partition is leaving."""
-        if self._commits:
-            await asyncio.wait(self._commits)
-            self._commits = []
+        while self._commits:
+            _, late = await asyncio.wait(self._commits, timeout=LATE_SECONDS)
+            self._commits = list(late)
+            if late:
+                await self._meanwhile()
 
-    async def begin(self, subscription: Subscription, batches: Iterable[Batch]) -> None:
+    async def begin(self, subscription: Subscription, batches: Sequence[Batch]) -> None:
         """Returns when they are under way: at one time, since for some logs that is one fsync."""
         await self.landed()
+        for batch in batches:
+            if batch.newest:
+                self.newest.setdefault(batch.partition, batch.newest)
         self._commits = [self._tasks.create_task(self.commit(subscription, batch)) for batch in batches]
         await asyncio.sleep(0)  # what comes next may keep the loop busy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -31,9 +31,10 @@ class Serial:
     group wrote, or appends to it, waits until that has landed.
     """
 
-    def __init__(self, member: Member, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, member: Member, tasks: asyncio.TaskGroup, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        """`meanwhile` as in `Flight`."""
         self._member = member
-        self._flight = Flight(member, tasks)
+        self._flight = Flight(member, tasks, meanwhile)
         self._chains = Chains(member.log, member.group.name)
         self._next: dict[int, int] = {}
         """By partition that is ours: the next offset to judge."""

@@ -106,6 +106,10 @@ async def forever(group: Group, log: EventLog, policy: Policy = QUICK) -> None:
     )
 
 
+async def nothing() -> None:
+    """For who is called now and then."""
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Let the others run until it holds; the test's own time limit bounds it."""
     while not condition():  # noqa: ASYNC110  # the condition is about many places, none of which knows of tests

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from processor import flight
 from processor.audit import OUTCOMES, verify
 from processor.deadletters import DEADLETTERS
 from processor.errors import FatalError, RetryableError, Revoked
@@ -15,6 +17,7 @@ from processor.eventlog import Record
 from processor.progress import Progress
 from processor.routing import Group, on
 from processor.table import Table
+from processor.telemetry import Metrics
 from tests.unit.adding import Sum, totals
 from tests.unit.engine import NOON, QUICK, Fact, Note, Told, fact, forever, put, running, told, until
 from tests.unit.memorylog import MemorySubscription
@@ -126,6 +129,27 @@ async def test_a_commit_that_hangs_stops_the_beat_though_nothing_more_comes(
         assert not progress.alive(time, timedelta(minutes=1))
         log.gate.set()
         await until(lambda: progress.alive(time, timedelta(minutes=1)))
+
+
+async def test_a_commit_that_fails_again_and_again_hides_nobody_who_is_behind(
+    log: SlowLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flight, "LATE_SECONDS", 0)
+    time, metrics, progress = NOON, Metrics.build(), Progress("sum", Fact.topic)
+
+    def seen(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"processor_{name}", {"group": "sum", **labels})
+
+    log._now = lambda: NOON
+    await put(log, [fact(SUBJECT, n) for n in (1, 2, 3)])
+    never = replace(ONE_BY_ONE, lag_every=timedelta(days=2))
+    async with running(Sum().group(), log, never, progress=progress, metrics=metrics, now=lambda: time):
+        await until(lambda: seen("lag_records", partition=str(HOME)) == 3)
+        time = NOON + timedelta(minutes=6)
+        await until(lambda: seen("stuck_seconds") == 360)
+        assert seen("lag_seconds") == 360
+        log.gate.set()
+        await until(lambda: totals(log).get(SUBJECT) == 6)
 
 
 async def test_what_was_judged_before_a_fatal_record_still_lands(log: SlowLog) -> None:

@@ -16,7 +16,7 @@ from processor.progress import Progress
 from processor.replays import replay
 from processor.telemetry import Metrics
 from tests.unit.adding import Sum
-from tests.unit.engine import NOON, QUICK, Fact, fact, put, running, until
+from tests.unit.engine import NOON, QUICK, Fact, fact, nothing, put, running, until
 from tests.unit.memorylog import MemoryLog
 from tests.unit.outside import Outside, neighbours
 
@@ -66,7 +66,7 @@ async def test_when_something_of_it_was_committed_last_is_not_told_of_its_next_t
     log, group = MemoryLog(), Sum().group()
     member = Member(group, log, Policy(), Metrics.build(), lambda: NOON, Progress(group.name, group.topic))
     async with asyncio.TaskGroup() as tasks:
-        flight = Flight(member, tasks)
+        flight = Flight(member, tasks, nothing)
         flight.positions[0], flight.newest[0] = 5, NOON
         assert flight.forget(0) == 5
         assert flight.forget(0) is None

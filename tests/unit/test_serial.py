@@ -22,7 +22,7 @@ from processor.serial import Serial
 from processor.table import Table, last
 from processor.telemetry import Metrics
 from tests.unit.adding import EXPECTED, FACTS, Sum, totals
-from tests.unit.engine import NOON, QUICK, Fact, Note, fact, forever, note, put, running, until
+from tests.unit.engine import NOON, QUICK, Fact, Note, fact, forever, note, nothing, put, running, until
 from tests.unit.memorylog import MemoryLog
 
 
@@ -218,7 +218,7 @@ async def test_no_poll_outlasts_the_next_tick_and_a_clock_that_is_set_back_hurri
             await serial.assign(partition)
 
     async with asyncio.TaskGroup() as tasks:
-        serial = Serial(member, tasks)
+        serial = Serial(member, tasks, nothing)
         async with log.subscribe(group.topic, group.name, take, serial.revoke) as subscription:
             await serial.round(subscription, ())
             assert serial.wait() == timedelta(seconds=0.3)
