@@ -20,6 +20,8 @@ from processor.devkafka.stay import plan_of
 from processor.errors import FatalError
 
 LOOK_SECONDS = 0.5
+AGAIN_SECONDS = 30.0
+"""So long a node of three that has ended stays away: to see what is without it, and what comes of its return."""
 LAST_PORT = 65_533
 """Two more nodes may follow."""
 
@@ -61,11 +63,20 @@ def _stop(_: int, __: FrameType | None) -> NoReturn:
 
 
 def _stay(running: Cluster) -> NoReturn:
-    """Until Ctrl-C, or until a node ends by itself."""
+    """Until Ctrl-C, or until no node runs any more."""
+    away: dict[int, float] = {}
     while True:
         time.sleep(LOOK_SECONDS)
-        for number in set(running.nodes) - set(running.running):
-            raise FatalError(f"Kafka node {number} has ended: {running.node(number).last_words()}")
+        for number in sorted(set(running.nodes) - set(running.running)):
+            if not running.running:
+                raise FatalError(f"Kafka node {number} has ended: {running.node(number).last_words()}")
+            if number not in away:
+                away[number] = time.monotonic() + AGAIN_SECONDS
+                _say(f"node {number} has ended, and is started again in {AGAIN_SECONDS:.0f} s")
+            elif time.monotonic() >= away[number]:
+                del away[number]
+                running.start(number, wait=False)
+                _say(f"node {number} is started again")
 
 
 def _say(line: str) -> None:
