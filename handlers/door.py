@@ -67,7 +67,7 @@ class Door:
         if self._astray(asked, subject):
             yield [asked.model_copy(update={"subject": subject})]
             return
-        status = self._status(asked, request, subject)
+        status = await self._status(asked, request, subject)
         if status not in (None, STARTED):
             log.info("request-repeated", extra={"request": asked.id, "subject": subject, "status": status})
         elif isinstance(request, BrakeRequest):
@@ -97,9 +97,14 @@ class Door:
             return case.told(finished(case.story, plan, Result(begun.before, plan.after), 0))
         return await case.stopped(plan)
 
-    def _status(self, asked: Requested, request: Request | InvalidRequest, subject: str) -> str | None:
-        """Raises `PoisonError` for an id that stands for another request: nobody would hear of this one."""
+    async def _status(self, asked: Requested, request: Request | InvalidRequest, subject: str) -> str | None:
+        """Raises `PoisonError` for an id that stands for another request: nobody would hear of this one.
+
+        One that is old is new, or its group begins anew at a place far back: then nothing of it is done again.
+        """
         end = self.ends.end(subject, asked.id)
+        if end is None and asked.time < self.now() - REMEMBERED:
+            end = await self.ends.long_ago(subject, asked.id, asked.time)
         if end is None:
             return None
         if end.content != _content(asked, request):

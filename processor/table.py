@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from processor.breathing import each, with_breaks
@@ -85,11 +85,14 @@ class Table(Generic[E, V]):
         self._rows: dict[int, dict[str, V]] = {}
         self._position: dict[int, int] = {}
         self._partitions = 1
+        self.event_log: EventLog | None = None
+        """What it was loaded from last."""
 
     async def load(self, event_log: EventLog, partition: int) -> None:
         """Fold everything the partition holds now, forgetting what was known of it."""
         self._partitions = event_log.partitions
         self._rows[partition] = {}
+        self.event_log = event_log
         self._position[partition] = await self._begin(event_log, partition) if self._since else 0
         if self._states:
             await self._load_states(event_log, partition, self._states)
@@ -136,16 +139,23 @@ class Table(Generic[E, V]):
         newest.unread.clear()
 
     async def _begin(self, event_log: EventLog, partition: int) -> int:
-        """The first offset that is young enough, found by halves: records of a partition are in the order of time."""
+        """The first offset that is young enough for this table."""
+        return await self.first_since(event_log, partition, None)
+
+    async def first_since(self, event_log: EventLog, partition: int, oldest: datetime | None) -> int:
+        """The first offset that is not older, found by halves: records of a partition are in the order of time.
+
+        None: as old as this table wants it. Never behind the newest record.
+        """
         start, end = await event_log.bounds(self.topic, partition)
         newest = None
         if start == end:
             return start
         async for record in event_log.read(self.topic, partition, max(start, end - A_FEW), end):
             newest = record
-        if newest is None or self._since is None:
+        if newest is None:
             return start
-        oldest = newest.timestamp - self._since
+        oldest = oldest or newest.timestamp - (self._since or timedelta())
         low, high = start, newest.offset
         while low < high:
             middle = (low + high) // 2

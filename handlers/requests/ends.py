@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import orjson
 
 from handlers.events import Begun, FreezeRequested, Outcome
+from processor.breathing import with_breaks
 from processor.event import Event, Instant, digest
-from processor.eventlog import Record
+from processor.eventlog import EventLog, Record
 from processor.table import Table, last
 
 STARTED = "started"
 REMEMBERED = timedelta(hours=26)
 """Senders repeat for 24 h, and for as long a request that fails is tried: two hours more for clocks and drains."""
+
+
+CLOCKS = timedelta(hours=2)
+"""By so much a request's own time may be wrong."""
+NO_REQUEST = b'"requestId":null'
+"""In most outcomes: those of pushes."""
 
 
 class End(NamedTuple):
@@ -38,6 +47,10 @@ class Ends(Protocol):
 
     def end(self, subject: str, request_id: str) -> End | None:
         """How it ended, `started` while that is not known, None for a request that is new."""
+        ...
+
+    async def long_ago(self, subject: str, request_id: str, when: datetime) -> End | None:
+        """How one ended that was handed in `when`, which `end` may have forgotten."""
         ...
 
     def first_try(self, subject: str, request_id: str) -> Begun | None:
@@ -105,6 +118,50 @@ def braking(event: FreezeRequested) -> str:
     return content(event.kind, {"queueId": event.queue_id, "reason": event.reason, "restore": event.restore})
 
 
+@dataclass(slots=True)
+class _Old:
+    """All ends that a partition tells of from `since` to before `position`, by subject and id."""
+
+    since: datetime
+    position: int
+    ends: dict[tuple[str, str], End] = field(default_factory=dict)
+
+
+class LongAgo:
+    """Ends that the table of outcomes has forgotten: its topic holds them for a year."""
+
+    def __init__(self, outcomes: Table[Ended, Known]) -> None:
+        self._outcomes = outcomes
+        self._old: dict[int, _Old] = {}
+        self._turn = asyncio.Lock()
+
+    async def end(self, subject: str, request_id: str, when: datetime) -> End | None:
+        """One reading serves all that were handed in later: whose group has lost its place asks for many of them."""
+        event_log, partition, since = self._outcomes.event_log, self._outcomes.home(subject), when - CLOCKS
+        if event_log is None:
+            return None
+        async with self._turn:
+            old = self._old.get(partition)
+            if old is None or since < old.since:
+                first = await self._outcomes.first_since(event_log, partition, since)
+                old = self._old[partition] = _Old(since, first)
+            await self._go_on(event_log, partition, old)
+        return old.ends.get((subject, request_id))
+
+    async def _go_on(self, event_log: EventLog, partition: int, old: _Old) -> None:
+        _, end = await event_log.bounds(self._outcomes.topic, partition)
+        async for record in with_breaks(event_log.read(self._outcomes.topic, partition, old.position, end)):
+            old.position = record.offset + 1
+            value = record.message.value
+            if value is None or NO_REQUEST in value:
+                continue
+            with suppress(ValueError, KeyError, TypeError):  # the table has told of it
+                event = Ended.from_record(record)
+                key = (event.subject, event.request_id)
+                if event.status != STARTED or key not in old.ends:
+                    old.ends[key] = End(event.time, event.status, event.content)
+
+
 @dataclass(frozen=True, slots=True)
 class LogEnds:
     """Folded from the log, for the partitions held. The brake has no outcomes: its own records tell."""
@@ -115,6 +172,11 @@ class LogEnds:
     )
     begun: Table[Begun, Begun] = field(default_factory=lambda: Table[Begun, Begun](Begun, fold=last))
     """Of each subject one at most: requests about one thing are carried out one after the other."""
+    older: LongAgo = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What follows from the table of outcomes."""
+        object.__setattr__(self, "older", LongAgo(self.outcomes))
 
     def end(self, subject: str, request_id: str) -> End | None:
         """See `Ends`."""
@@ -122,6 +184,10 @@ class LogEnds:
             if (found := (table.get(subject) or {}).get(request_id)) is not None:
                 return found
         return None
+
+    async def long_ago(self, subject: str, request_id: str, when: datetime) -> End | None:
+        """See `Ends`."""
+        return await self.older.end(subject, request_id, when)
 
     @property
     def tables(self) -> tuple[Table[Any, Any], ...]:

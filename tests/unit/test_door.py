@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from processor.errors import RetryableError
 from tests.unit.doordesk import BLUE, GREEN, data, outcomes, through
 from tests.unit.engine import running, until
 from tests.unit.memorylog import MemoryLog
-from tests.unit.things import Things, asked, group
+from tests.unit.things import NOW, Things, asked, group
 
 pytestmark = pytest.mark.usefixtures("thing_kind")
 
@@ -83,3 +84,18 @@ async def test_requests_about_different_things_do_not_wait_for_each_other() -> N
         assert not ended(log, "r1")
         things.held["t1"].set()
         await until(lambda: ended(log, "r1"))
+
+
+async def test_a_group_that_lost_its_place_does_nothing_again_however_long_ago_it_was_done() -> None:
+    time = NOW
+    log, things = MemoryLog(now=lambda: time), Things(there={"t1": dict(GREEN), "t2": dict(GREEN)})
+    await through(log, things, [asked("r1"), asked("r2", colour="red")])
+    time += timedelta(days=3)
+    later = asked("r3", colour="green", size=2).model_copy(update={"time": time})
+    await through(log, things, [later], now=time)
+    done = outcomes(log)
+    log._offsets["requests", "genesys.requests"].clear()
+    waited = asked("r4", "t2").model_copy(update={"time": NOW})
+    await through(log, things, [waited], now=time)
+    assert [one["requestId"] for one in outcomes(log) if one not in done] == ["r4"], "nobody has answered this one"
+    assert things.there == {"t1": GREEN, "t2": BLUE}

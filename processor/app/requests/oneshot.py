@@ -49,6 +49,10 @@ class _Memory:
         del subject
         return self.known.get(request_id)
 
+    async def long_ago(self, subject: str, request_id: str, when: datetime) -> End | None:
+        del subject, request_id, when
+        return None
+
     def home(self, subject: str) -> int | None:
         del subject
         return None
