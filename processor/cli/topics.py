@@ -20,7 +20,9 @@ from processor.settings import Settings, load
 def add(subparsers: Any) -> None:
     """Describe the command."""
     parser = subparsers.add_parser("topics", help="create or check the topics", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when something differs")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 when something is missing or breaks a promise"
+    )
     parser.add_argument(
         "--strimzi",
         metavar="CLUSTER",

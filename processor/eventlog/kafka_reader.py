@@ -52,7 +52,7 @@ class Reader:
     def __init__(self, connection: Connection, topics: Sequence[str], partitions: int) -> None:
         self._client = connection.client()
         self._topics = frozenset(topics)
-        self._partitions = partitions
+        self.partitions = partitions
         self._clock = asyncio.get_running_loop().time
         self._ends: dict[str, tuple[float, dict[int, int]]] = {}
         self._starts: dict[str, tuple[float, dict[int, int]]] = {}
@@ -83,7 +83,7 @@ class Reader:
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset kept and the end that a reader of committed records sees now."""
         self.check_topic(topic)
-        if not 0 <= partition < self._partitions:
+        if not 0 <= partition < self.partitions:
             raise FatalError(f"this event log has no partition {partition} of a topic {topic!r}")
         starts = await self._recent(self._starts, topic, EARLIEST, STARTS_FRESH_SECONDS)
         ends = await self._recent(self._ends, topic, LATEST, FRESH_SECONDS)
@@ -119,7 +119,7 @@ class Reader:
 
     async def _list(self, topic: str, which: int) -> dict[int, int]:
         by_leader: dict[int, list[tuple[int, int]]] = {}
-        for partition in range(self._partitions):
+        for partition in range(self.partitions):
             by_leader.setdefault(self._leader(topic, partition), []).append((partition, which))
         requests = [OffsetRequest(-1, READ_COMMITTED, [(topic, asked)]) for asked in by_leader.values()]
         answers = await asyncio.gather(*map(self._client.send, by_leader, requests))
@@ -186,6 +186,20 @@ class Reader:
             raise errors.OffsetOutOfRangeError(f"{topic} {partition} has no offset {position}")
         return (), starts[partition]
 
+    async def reaches(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether its leader has it up to here; what a reader of committed records sees may end earlier for a while."""
+
+        async def ask() -> bool:
+            request = FetchRequest(0, 0, 1, READ_COMMITTED, [(topic, [(partition, offset, 1)])])
+            answer = await self._client.send(self._leader(topic, partition), request)
+            (_, ((_, code, *_rest),)) = answer.topics[0]
+            if errors.for_code(code) is errors.OffsetOutOfRangeError:
+                return False
+            _raise(code)
+            return True
+
+        return await self._insist(f"{topic} {partition} does not say where it ends", ask)
+
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """As the group's coordinator has it; 0 says no more than nothing."""
         self.check_topic(topic)
@@ -196,7 +210,7 @@ class Reader:
         if node is None:
             node = self._coordinators[group] = await self._client.coordinator_lookup(CoordinationType.GROUP, group)
         try:
-            request = OffsetFetchRequest(group, [(topic, list(range(self._partitions)))])
+            request = OffsetFetchRequest(group, [(topic, list(range(self.partitions)))])
             answer = await self._client.send(node, request, group=ConnectionGroup.COORDINATION)
             found: dict[int, int] = {}
             for _, parts in answer.topics:

@@ -103,7 +103,10 @@ class Seats:
         if self._over:
             return
         self._consumer.pause(*places)
-        numbers = sorted(place.partition for place in places)
+        numbers = sorted(place.partition for place in places if place.partition < self._reader.partitions)
+        if len(numbers) < len(places):
+            facts = {"group": self._group, "topic": self._topic, "partitions": self._reader.partitions}
+            logger.error("partitions-added", extra=facts | {"what": "what lies in those behind is not read"})
         self._taking = asyncio.get_running_loop().create_task(self._take_all(numbers), name=f"take-{self._group}")
 
     async def revoked(self) -> None:
@@ -227,12 +230,10 @@ class Seats:
             self._reader.forget()
             seats = {}
             for number in numbers:
-                first, _ = await self._reader.bounds(self._topic, number)
-                start = max(first, committed.get(number, 0))
+                known = await self._reached(number, committed.get(number, 0))
+                start = max((await self._reader.bounds(self._topic, number))[0], known)
                 self._consumer.seek(self.place(number), start)
-                seats[number] = Seat(
-                    self.place(number), self._consumer, committed.get(number, 0), start, writers.get(number)
-                )
+                seats[number] = Seat(self.place(number), self._consumer, known, start, writers.get(number))
             if numbers and not self._pure:
                 first_seat = seats[numbers[0]]
                 await self._commit(lambda: {first_seat.place: first_seat.delivered})
@@ -245,6 +246,19 @@ class Seats:
         self.held = seats
         self._consumer.resume(*map(self.place, numbers))
         logger.info("assigned", extra={"group": self._group, "topic": self._topic, "partitions": list(numbers)})
+
+    async def _reached(self, number: int, committed: int) -> int:
+        """How far we are. Where the partition ends before that, it is another one than we had read: from its beginning.
+
+        Kafka is told, since whoever asks for our offsets would pass over all that comes up to there.
+        """
+        first, end = await self._reader.bounds(self._topic, number)
+        if committed <= end or await self._reader.reaches(self._topic, number, committed):
+            return committed
+        facts = {"group": self._group, "topic": self._topic, "partition": number, "committed": committed, "end": end}
+        logger.error("topic-cut", extra=facts | {"what": "it was made anew, or cut: it is read from its beginning"})
+        await self._commit(lambda: {self.place(number): first})
+        return first
 
     def _writer(self, number: int) -> Transactions:
         return Transactions(

@@ -159,7 +159,10 @@ class KafkaSubscription:
         if seats and not self._closed:
             if not self._pure:
                 seats.tenure.keep()
+            delivered = {number: seat.delivered for number, seat in seats.held.items()}
             fetched = await seats.positions()
+            if any(position < delivered.get(number, 0) for number, position in fetched.items()):
+                self._gone_back()
             waiting = self._ahead.numbers
             for number, position in positions.items():
                 if number in fetched and number not in waiting and seats.held[number].delivered == position:
@@ -185,6 +188,10 @@ class KafkaSubscription:
         """Somebody took it, or the broker ended our transaction: only joining anew tells who is right."""
         hint = f"if this comes again and again, {ONE_NAME}"
         logger.error("fenced", extra={"group": self._group, "partition": number, "hint": hint})
+        self._broken.set()
+
+    def _gone_back(self) -> None:
+        """The client, by itself: the topic no longer reaches to where it was. Who joins anew finds out how far."""
         self._broken.set()
 
     def _held(self) -> Mapping[int, Seat]:
@@ -230,9 +237,13 @@ class KafkaSubscription:
                 raise RetryableError(f"Kafka: {self._group} cannot poll {self._topic}: {told(error)}") from error
 
     async def _get(self, consumer: AIOKafkaConsumer, seats: Seats, wait: int, limit: int) -> None:
+        epoch = seats.epoch
         found = await consumer.getmany(timeout_ms=wait, max_records=limit)
         for place, records in found.items():
-            if place.partition in seats.held:
+            seat = seats.held.get(place.partition)
+            if seat and records and seats.epoch == epoch and records[0].offset < seat.delivered:
+                self._gone_back()
+            elif seat:
                 self._ahead.add(seats.epoch, place.partition, decode(self._topic, place.partition, records))
 
     async def _sign_of_life(self) -> None:
