@@ -24,6 +24,8 @@ from processor.ticker import Ticker
 
 PARKED = (Outcome.POISON, Outcome.EXHAUSTED, Outcome.BUG)
 """Counted from 0: an alert on a rise sees the first one too."""
+MEASURE_SECONDS = 3.0
+"""While a commit is late: a stop must not wait for a log that says nothing at all."""
 
 log = logging.getLogger("processor.consumer")
 
@@ -173,8 +175,9 @@ class Consumer:
     async def _meanwhile(self) -> None:
         """The log does not take what was judged: that is when somebody must see how far we are behind."""
         if self._joined.done() and not self._joined.cancelled():
-            with suppress(RetryableError):
-                await self._measure(self._joined.result())
+            with suppress(RetryableError, TimeoutError):
+                async with asyncio.timeout(MEASURE_SECONDS):
+                    await self._measure(self._joined.result())
 
     async def _append(self, partition: int, messages: Sequence[Message]) -> None:
         """What ticks return, by the path of outcomes where there is one."""
