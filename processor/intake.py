@@ -70,7 +70,7 @@ class Intake:
         if isinstance(error, TimeoutError):
             return ours("ack-deadline", "The log did not confirm in time; send the same again.")
         wait = error.retry_after if isinstance(error, RetryableError) else None
-        if not isinstance(error, RetryableError):
+        if not isinstance(error, RetryableError | PoisonError):  # no topic takes it: the refusal tells
             log.error("append-failed", exc_info=error)
         refusal = ours("log", "The log cannot take it now; send the same again.", wait)
         refusal.__cause__ = error

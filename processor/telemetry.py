@@ -239,7 +239,7 @@ class Seldom(logging.Filter):
     it asks a dead server. The next line that passes says how many were `suppressed`; other lines always pass.
     """
 
-    EVENTS = frozenset({"dead-letter", "attempt-failed"})
+    EVENTS = frozenset({"dead-letter", "attempt-failed", "refused"})
     """As warnings; the metrics count them all, and errors pass."""
     LIBRARIES = frozenset({"aiokafka"})
     AT_ONCE, PER_SECOND = 100.0, 5.0

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import pytest
 
-from processor.errors import FarSideDown, RetryableError
+from processor.errors import FarSideDown, PoisonError, RetryableError
 from processor.event import Delivery, Envelope, digest
 from processor.receiver import PATH, Limits
 from processor.signatures import Verifier
@@ -200,6 +200,7 @@ async def test_the_cloudevents_handshake() -> None:
         (RetryableError("disk full"), "2"),
         (FarSideDown("broker", timedelta(seconds=7.2)), "8"),
         (RetryableError("x", timedelta(seconds=-5)), "1"),
+        (PoisonError("the topic does not take 992 bytes"), "2"),
         (RuntimeError("a bug"), "2"),
     ],
 )
@@ -211,6 +212,7 @@ async def test_503_when_the_log_does_not_take_it(error: Exception, wait: str, ca
         assert (status, headers["Retry-After"]) == (503, wait)
         assert str(error) not in json.dumps(content)  # our inside is none of the caller's business
         assert any(getattr(line, "cause", "") == str(error) for line in caplog.records)
+        assert any(line.exc_info for line in caplog.records) == isinstance(error, RuntimeError), "only of a bug of ours"
         to.log.error = None
         assert (await to.post())[0] == 202
 

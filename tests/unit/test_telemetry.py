@@ -42,16 +42,17 @@ def test_a_line_is_one_json_object_with_its_facts(stream: io.StringIO) -> None:
     assert line["time"].endswith("+00:00")
 
 
-def test_what_anybody_can_cause_is_told_seldom_and_how_often_it_was_not(stream: io.StringIO) -> None:
+@pytest.mark.parametrize("words", ["dead-letter", "attempt-failed", "refused"])
+def test_what_anybody_can_cause_is_told_seldom_and_how_often_it_was_not(stream: io.StringIO, words: str) -> None:
     clock = [0.0]
     handler = logging.getLogger().handlers[0]
     handler.filters[:] = [Seldom(lambda: clock[0])]
     room = logging.getLogger("processor.consumer")
     for number in range(1000):
-        room.warning("dead-letter", extra={"number": number})
-        room.error("dead-letter")
+        room.warning(words, extra={"number": number})
+        room.error(words)
     clock[0] = 1.0
-    room.warning("dead-letter", extra={"number": 1000})
+    room.warning(words, extra={"number": 1000})
     told = [line for line in lines(stream) if line["level"] == "warning"]
     assert [line["number"] for line in told] == [*range(100), 1000]
     assert told[-1]["suppressed"] == 900
