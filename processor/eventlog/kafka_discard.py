@@ -1,4 +1,4 @@
-"""The end of a client that may hang: what it still had under way is dropped, and it is closed within seconds.
+"""The end of a client that may hang: what it still had under way is dropped, whether or not a broker answers.
 
 `stop()` waits for what can never be delivered, and one that is cut off leaves a sender task behind
 that delivers it when the broker is back. So the sender is stopped by hand, with aiokafka's own parts.
@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 logger = logging.getLogger("processor.eventlog")
 
 CLOSE_SECONDS = 5.0
+RESET = struct.pack("ii", 1, 0)
+"""No lingering: what the kernel still holds for a broker is dropped too, or it would come when that answers again."""
 
 
 class _Forgiving(set[Any]):
@@ -27,7 +32,7 @@ class _Forgiving(set[Any]):
 
 
 async def discard(client: AIOKafkaProducer) -> None:
-    """Never raises, and returns within some seconds. What its sender had given to a broker may still land."""
+    """Never raises; waits for no broker. What one had received of this client may still land, nothing else."""
     sender = client._sender  # noqa: SLF001 - there is no public way to stop a sender that waits for a dead broker
     task: asyncio.Task[Any] | None = sender.sender_task
     accumulator = client._message_accumulator  # noqa: SLF001 - as above
@@ -37,18 +42,46 @@ async def discard(client: AIOKafkaProducer) -> None:
     accumulator.fail_all(KafkaError("this producer was replaced"))
     if task is not None:
         task.remove_done_callback(sender._fail_all)  # noqa: SLF001 - it would fail once more on what is failed
-        task.cancel()
-        await client.client.close()  # ends the requests under way
-        await asyncio.wait({task}, timeout=CLOSE_SECONDS)
-        if not task.done():
-            logger.warning("sender-left-behind")
-        elif not task.cancelled():
-            task.exception()
+    ending = _tasks(sender)
+    for one in ending:
+        one.cancel()
+    cut(client.client)
+    if ending:
+        ended, left = await asyncio.wait(ending, timeout=CLOSE_SECONDS)
+        if left:
+            logger.warning("sender-left-behind", extra={"tasks": len(left)})
+        for one in ended:
+            if not one.cancelled():
+                one.exception()
     await _bounded(client.stop())
     manager = client._txn_manager  # noqa: SLF001 - it holds an error that nobody asks for any more
     waiter = manager._transaction_waiter if manager else None  # noqa: SLF001 - as above
     if waiter is not None and waiter.done() and not waiter.cancelled():
         waiter.exception()
+
+
+def _tasks(sender: Any) -> set[asyncio.Task[Any]]:
+    """Its routine, and its requests: the routine waits for these at its end, and they for news that never come.
+
+    It keeps them where nobody can ask for them, and forgets them when it dies.
+    """
+    return {task for task in asyncio.all_tasks() if _owner(task.get_coro()) is sender}
+
+
+def _owner(coroutine: Any) -> Any:
+    """Whose method runs there."""
+    frame = getattr(coroutine, "cr_frame", None)
+    return frame.f_locals.get("self") if frame and coroutine.__qualname__.startswith("Sender.") else None
+
+
+def cut(client: AIOKafkaClient) -> None:
+    """Its connections are gone when this returns. To close them in order is to wait until a broker has read it all."""
+    for connection in client._conns.values():  # noqa: SLF001 - there is no public way to end a connection at once
+        if connection._writer is not None:  # noqa: SLF001 - as above
+            with suppress(OSError):
+                connected = connection._writer.get_extra_info("socket")  # noqa: SLF001 - as above
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            connection._writer.transport.abort()  # noqa: SLF001 - as above
 
 
 async def leave(consumer: AIOKafkaConsumer) -> None:
@@ -66,7 +99,8 @@ async def leave(consumer: AIOKafkaConsumer) -> None:
     for task in left:
         task.cancel()
     await asyncio.wait(left, timeout=CLOSE_SECONDS)
-    await _bounded(consumer._client.close())  # noqa: SLF001 - else its connections stay open
+    cut(consumer._client)  # noqa: SLF001 - else its connections stay open
+    await _bounded(consumer._client.close())  # noqa: SLF001 - as above
 
 
 async def _bounded(closing: Any) -> None:

@@ -25,6 +25,7 @@ from aiokafka.structs import TopicPartition
 from processor.errors import FatalError
 from processor.eventlog import Record
 from processor.eventlog.kafka_connection import START_SECONDS, Connection, translated
+from processor.eventlog.kafka_discard import cut
 from processor.eventlog.kafka_records import decode
 
 logger = logging.getLogger("processor.eventlog")
@@ -67,7 +68,8 @@ class Reader:
                 await self._client.set_topics(self._topics)
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Closes the connections; over TLS a broker that hangs would be waited for until it closes them too."""
+        cut(self._client)
         await self._client.close()
 
     def check_topic(self, topic: str) -> None:

@@ -96,6 +96,8 @@ async def test_kafka_away_with_and_without_a_spool(tmp_path: Path, kafka1: Broke
                 acknowledged[name].append(told)
         assert await kept.end() == 0, "it leaves when its spool is empty"
         assert await bare.end() == 0
+        for late in ("producer-slow-to-leave", "sender-left-behind"):
+            assert late not in kept.said + bare.said
     finally:
         await kept.kill()
         await bare.kill()

@@ -30,7 +30,7 @@ async def test_a_stop_that_waits_for_ever_is_cut_off_and_leaves_no_task_behind(m
         stop=for_ever,
         _coordinator=SimpleNamespace(**tasks),
         _fetcher=SimpleNamespace(_fetch_task=fetching),
-        _client=SimpleNamespace(close=close),
+        _client=SimpleNamespace(close=close, _conns={}),
     )
     await kafka_discard.leave(consumer)
     assert all(task.cancelled() for task in (*tasks.values(), fetching))
