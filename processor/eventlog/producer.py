@@ -34,6 +34,9 @@ logger = logging.getLogger("processor.eventlog")
 TICKS = 20
 """So often within a deadline one timer looks after all who wait."""
 
+SILENT = "it does not answer"
+"""What a time-out is put down to, unless there was an error since something landed."""
+
 TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 
 
@@ -77,8 +80,9 @@ class Producer:
         self._pump: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._stopped = False
+        self._launching: asyncio.Timeout | None = None
         self._discards: set[asyncio.Task[None]] = set()
-        self._trouble = "it does not answer"
+        self._trouble = SILENT
         if metrics:
             metrics.log_pending_bytes.set_function(lambda: self._pending.size)
 
@@ -193,8 +197,12 @@ class Producer:
 
     async def _launch(self, client: AIOKafkaProducer) -> None:
         try:
-            async with asyncio.timeout(self._limits.deadline):
-                await self._send(client)
+            async with asyncio.timeout(self._limits.deadline) as limit:
+                self._launching = limit
+                try:
+                    await self._send(client)
+                finally:
+                    self._launching = None
         except (errors.KafkaError, OSError, TimeoutError, AssertionError) as error:
             if self._uses(client):
                 self._broken(error)
@@ -231,6 +239,7 @@ class Producer:
 
     def _landed(self, place: TopicPartition, lane: Lane, flight: Flight) -> None:
         records, ghosts = lane.landed(flight)
+        self._trouble = SILENT
         if lane.waiting:
             self._ready.add(place)
             self._news.set()
@@ -259,6 +268,8 @@ class Producer:
                 self._ready.add(place)
         if client is None:
             return
+        if self._launching and not self._launching.expired():  # it waits for an answer that this client never gets
+            self._launching.reschedule(self._loop.time())
         if reason != "stopped":
             logger.warning("producer-replaced", extra={"reason": reason, "error": self._trouble})
             if self._metrics:

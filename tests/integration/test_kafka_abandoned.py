@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from processor.eventlog import Message
 from processor.eventlog.kafka import KafkaLog
 from processor.eventlog.kafka_discard import _tasks
+from processor.eventlog.producer import Limits
 from tests.integration.test_kafka_producer import a_log, content, until_taken
 from tests.kafkabroker import Brokers
 
@@ -66,3 +67,17 @@ async def test_what_a_broker_had_not_received_whole_never_lands(kafka3: Brokers)
             await kafka3.call(kafka3.own.resume, node)
         await until_taken(log, topic)
         assert LARGE not in {value.encode() for value in await content(log, topic)}
+
+
+async def test_the_next_client_does_not_wait_until_the_last_one_is_answered(kafka3: Brokers) -> None:
+    """The first append of all asks where its topic is: brokers that hang before that answer nothing."""
+    async with a_log(kafka3, Limits(deadline=1_000)) as (log, topic):
+        for node in kafka3.own.nodes:
+            await kafka3.call(kafka3.own.pause, node)
+        await given_up_on_the_way(log, [Message(topic, "k", b"flying")], "Metadata")
+        await log.abandon()
+        for node in kafka3.own.nodes:
+            await kafka3.call(kafka3.own.resume, node)
+        async with asyncio.timeout(60):
+            await log.append([Message(topic, "k", b"after")])
+        assert await content(log, topic) == ["after"]
