@@ -64,7 +64,7 @@ class _Watched:
 
 
 class Deadlines:
-    """`async with deadlines.one():` — at most `seconds`, told at most a twentieth of it late.
+    """`async with deadlines.one():` — at most `seconds`, told at most a twentieth of it early.
 
     All have the same length, so they end in the order in which they began, and one timer at the
     oldest suffices; it runs only while there is work.
@@ -101,9 +101,9 @@ class Deadlines:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         turns, now = self._turns, loop.time()
-        while turns and (turns[0].finished or turns[0].ends <= now):
+        soon = now + self._seconds / 20  # nobody is told late, and the next look is no sooner than that
+        while turns and (turns[0].finished or turns[0].ends <= soon):
             turn = turns.popleft()
             if not turn.finished:
                 turn.expire()
-        wait = max(turns[0].ends - now, self._seconds / 20) if turns else 0.0
-        self._timer = loop.call_later(wait, self._look, loop) if turns else None
+        self._timer = loop.call_later(turns[0].ends - now, self._look, loop) if turns else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -78,3 +80,62 @@ async def test_what_is_finished_is_let_go_while_an_older_one_still_waits() -> No
     stuck.cancel()
     await asyncio.sleep(0)
     assert isinstance(heard[1], TimeoutError)
+
+
+class Clock(asyncio.AbstractEventLoop):
+    """A loop that only has timers, run by `reach`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[asyncio.TimerHandle] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def get_debug(self) -> bool:
+        return False
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, **_: Any) -> asyncio.TimerHandle:
+        self.timers.append(asyncio.TimerHandle(self.now + delay, callback, args, self))
+        return self.timers[-1]
+
+    def reach(self, when: float) -> None:
+        while due := sorted(timer for timer in self.timers if timer.when() <= when):
+            self.timers.remove(due[0])
+            self.now = due[0].when()
+            due[0]._run()
+        self.now = when
+
+
+async def test_nobody_is_told_late_and_one_timer_looks_at_most_twenty_times_in_a_deadline() -> None:
+    clock, deadlines, told = Clock(), Deadlines(1.0), dict[int, float]()
+    deadlines._loop = clock
+
+    class Work(asyncio.Future[None]):
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+        def cancel(self, msg: Any = None) -> bool:
+            told[self.number] = clock.now
+            return super().cancel(msg)
+
+    looks = 0
+    real = clock.call_later
+
+    def counted(*arguments: Any, **more: Any) -> asyncio.TimerHandle:
+        nonlocal looks
+        looks += 1
+        return real(*arguments, **more)
+
+    clock.call_later = counted  # type: ignore[method-assign]
+    works = [Work(number) for number in range(300)]
+    for work in works:
+        clock.reach(work.number / 100)
+        deadlines.watch(work, lambda _: None)
+    clock.reach(10.0)
+    waited = [told[work.number] - work.number / 100 for work in works]
+    assert max(waited) <= 1.0 + 1e-9
+    assert min(waited) >= 0.95 - 1e-9
+    assert looks <= 4 * 20
+    assert not clock.timers
