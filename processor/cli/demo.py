@@ -17,10 +17,12 @@ import orjson
 
 from processor.app.log import open_log
 from processor.cli.numbers import seconds
-from processor.demo.account import Account
+from processor.demo.account import LOOK_SECONDS, Account
 from processor.demo.report import records, report
+from processor.demo.rest import Rest
 from processor.demo.scene import Scene
 from processor.errors import FatalError, PoisonError, SettingsError
+from processor.eventlog import EventLog
 from processor.settings import load
 
 SETTLE_SECONDS = 30.0
@@ -130,15 +132,15 @@ async def _at(moment: float, act: Callable[[], Awaitable[None]]) -> None:
 async def _judge(scene: Scene, seconds: float, file: Path | None) -> int:
     """Let the floor rest, wait until everything has arrived, then count."""
     await scene.tell("floor", {"quiet": True})
-    await _settled(scene)
-    ledger = await scene.ask(f"{scene.genesys}/_sandbox/ledger")
-    wfm = await scene.ask(f"{scene.genesys}/_sandbox/wfm")
-    code = await scene.product.end() if scene.product else None
-    if code != 0:
-        raise FatalError(
-            f"the product did not drain: exit code {code} ({scene.product and scene.product.last_words()})"
-        )
     async with open_log(load({}, log=f"sqlite:///{scene.log_file}")) as log:
+        await _settled(scene, log)
+        ledger = await scene.ask(f"{scene.genesys}/_sandbox/ledger")
+        wfm = await scene.ask(f"{scene.genesys}/_sandbox/wfm")
+        code = await scene.product.end() if scene.product else None
+        if code != 0:
+            raise FatalError(
+                f"the product did not drain: exit code {code} ({scene.product and scene.product.last_words()})"
+            )
         found = report(seconds, ledger, wfm, scene.folder / "calendars", await records(log))
     text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
     _write(file, text)
@@ -151,17 +153,17 @@ def _write(file: Path | None, text: str) -> None:
         file.write_text(text + "\n", encoding="utf-8")
 
 
-async def _settled(scene: Scene) -> None:
-    """Nothing on the way any more, twice in a row; or half a minute has passed, and the report says what is missing."""
-    quiet = 0
+async def _settled(scene: Scene, log: EventLog) -> None:
+    """Everything from the floor has arrived; or half a minute has passed, and the report says what is missing."""
+    overview = await scene.ask(f"{scene.admin}/overview")
+    rest = Rest(log, {(group["group"], group["topic"]) for group in overview["groups"]})
     try:
         async with asyncio.timeout(SETTLE_SECONDS):
-            while quiet < 2:
-                overview = await scene.ask(f"{scene.admin}/overview")
+            while True:
                 ledger = await scene.ask(f"{scene.genesys}/_sandbox/summary")
-                at_rest = not ledger["pending"] and all(group["lag"] == 0 for group in overview["groups"])
-                quiet = quiet + 1 if at_rest else 0
-                await asyncio.sleep(1.2)
+                if await rest.look(ledger["pending"]):
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         _say("  not everything has come to rest")
 
