@@ -1,15 +1,20 @@
 # make install | run | compile | test | check | bench | chaos | fuzz: each installs what it needs into .venv and nothing elsewhere.
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests that start the whole product have the machine to themselves; all others run two at a time.
+# Two at a time, a file at a time, in the order of the rooms: most of what takes long comes before tests/unit, whose many
+# short files fill the end. The demo plays against the clock and has the machine to itself.
+TWO := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 WHOLE_PRODUCT := tests/e2e
+ALONE := tests/e2e/test_demo.py
+# Programs that tests start by the hundred do not compile the sources anew each time, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The product with what every event passes compiled (docs/adr/0010), in a copy of this folder: here it would hide what is
 # edited. Only where a C compiler is; CI has one.
 NATIVE := .venv/native
 COMPILER := $(shell command -v cc)$(CI)
 SOURCES := $(shell find * -type f -not -path 'data/*' -not -path 'build/*' -not -path 'benchmarks/results/*' -not -path '*.egg-info/*' -not -name '*.pyc')
-TESTED_NATIVE := tests/unit tests/contract/test_eventlog.py tests/integration/test_every_sample.py tests/integration/test_receiver.py tests/integration/test_receiver_guard.py tests/integration/test_kafka_producer.py
+TESTED_NATIVE := tests/contract/test_eventlog.py tests/integration/test_kafka_producer.py tests/integration/test_every_sample.py tests/integration/test_receiver.py tests/integration/test_receiver_guard.py tests/unit
 # The path is for programs that tests start in other folders: without it they would find the sources here.
 AS_NATIVE := EXPECT_NATIVE=1 PYTHONPATH=$(CURDIR)/$(NATIVE)
 WHOLE_NATIVE := tests/fuzz/test_receiver.py tests/e2e/test_demo.py::test_the_same_in_the_guides_dialect_killed_while_wfm_is_away
@@ -35,12 +40,13 @@ kafka: .venv/kafka-dev
 	@$(BIN)/genesys-processor kafka $(KAFKA)
 
 test: .venv/dev editable
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(foreach room,$(WHOLE_PRODUCT),--ignore=$(room)) $(PYTEST)
-	$(BIN)/python -m pytest $(WHOLE_PRODUCT) $(PYTEST)
+	$(BIN)/python $(TWO) --ignore=$(WHOLE_PRODUCT) $(PYTEST)
+	$(BIN)/python $(TWO) $(WHOLE_PRODUCT) --ignore=$(ALONE) $(PYTEST)
+	$(BIN)/python -m pytest $(ALONE) $(PYTEST)
 	@$(if $(COMPILER),$(MAKE) --no-print-directory test-native,echo "no C compiler here: the compiled form was not tested")
 
 test-native: $(NATIVE)/.built
-	cd $(NATIVE) && $(AS_NATIVE) ../bin/python -m pytest -m "not slow" -n 2 --dist loadfile $(TESTED_NATIVE) $(PYTEST)
+	cd $(NATIVE) && $(AS_NATIVE) ../bin/python $(TWO) -m "not slow" $(TESTED_NATIVE) $(PYTEST)
 	cd $(NATIVE) && $(AS_NATIVE) ../bin/python -m pytest $(WHOLE_NATIVE) $(PYTEST)
 
 check: .venv/dev .venv/renderer
