@@ -83,6 +83,8 @@ class Producer:
         self._launching: asyncio.Timeout | None = None
         self._discards: set[asyncio.Task[None]] = set()
         self._trouble = SILENT
+        self._failures = 0
+        """Clients in a row with which nothing has landed."""
         if metrics:
             metrics.log_pending_bytes.set_function(lambda: self._pending.size)
 
@@ -175,8 +177,12 @@ class Producer:
             self._news.clear()
 
     async def _running(self) -> AIOKafkaProducer:
-        failures = 0
+        """Who is refused at once, without a right for example, comes again more and more slowly."""
         while self._client is None:
+            if self._failures > 1:
+                await asyncio.sleep(
+                    random.uniform(0.05, min(0.1 * 2 ** min(self._failures, 10), self._limits.longest_pause))
+                )
             client = self._make()
             try:
                 async with asyncio.timeout(START_SECONDS):
@@ -185,8 +191,7 @@ class Producer:
                 self._trouble = told(error)
                 self._discards.add(task := self._loop.create_task(discard(client)))
                 task.add_done_callback(self._discards.discard)
-                failures += 1
-                await asyncio.sleep(random.uniform(0.05, min(0.1 * 2**failures, self._limits.longest_pause)))
+                self._failures += 1
             except asyncio.CancelledError:
                 await discard(client)
                 raise
@@ -239,7 +244,7 @@ class Producer:
 
     def _landed(self, place: TopicPartition, lane: Lane, flight: Flight) -> None:
         records, ghosts = lane.landed(flight)
-        self._trouble = SILENT
+        self._trouble, self._failures = SILENT, 0
         if lane.waiting:
             self._ready.add(place)
             self._news.set()
@@ -254,6 +259,7 @@ class Producer:
     def _broken(self, error: BaseException) -> None:
         """Whatever the client says no to, its next sequence number is wrong from now on: it is replaced."""
         self._trouble = told(error)
+        self._failures += 1
         if self._metrics:
             self._metrics.append_failures.labels(type(error).__name__).inc()
         self._throw_away(type(error).__name__)

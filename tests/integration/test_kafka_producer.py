@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from processor.errors import PoisonError, RetryableError
 from processor.eventlog import Message, Topic
@@ -232,6 +232,32 @@ async def test_an_append_that_is_never_sent_ends_by_its_deadline_and_holds_no_ro
         ended = await asyncio.gather(*sends, return_exceptions=True)
         assert {str(error) for error in ended} == {f"Kafka has not taken it within 0.2 s: {producer._trouble}"}
         assert producer._pending.size == 0
+
+
+async def test_who_is_refused_at_once_comes_again_more_and_more_slowly() -> None:
+    """Without the right to write, say: hundreds of connections a second are no way to ask for it."""
+    made = []
+
+    async def start() -> None:
+        """It connects."""
+
+    async def refuse(*_: object, **__: object) -> asyncio.Future[None]:
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(TopicAuthorizationFailedError("t"))
+        return failed
+
+    def make() -> AIOKafkaProducer:
+        client = Connection("127.0.0.1:1").producer()
+        client.start, client.send_batch = start, refuse
+        made.append(client)
+        return client
+
+    producer = Producer(make, lambda: datetime.now(UTC), limits=Limits(deadline=0.5))
+    await producer.start()
+    with pytest.raises(RetryableError, match="TopicAuthorizationFailedError"):
+        await producer.append(rows(b"x"))
+    await producer.stop()
+    assert 2 <= len(made) <= 15
 
 
 async def test_who_gives_up_before_it_is_sent_holds_no_room_any_more() -> None:
