@@ -2,7 +2,7 @@
 
 Promises: `tests/contract/test_eventlog.py`. What the client does not do by itself stands in the
 siblings: `producer.py` (appends), `kafka_seats.py` (taking partitions over), `kafka_transactions.py`
-(records and offsets together), `kafka_reader.py` (ends, ranges, offsets).
+(records and offsets together), `kafka_reader.py` (ends, ranges, offsets), `kafka_asking.py` (one question).
 """
 
 from __future__ import annotations

@@ -1,15 +1,9 @@
-"""Questions to Kafka that belong to no consumer group: where a partition ends, what it holds, what is committed.
-
-It speaks the protocol through aiokafka's client itself, since a consumer object can neither read
-a range nor ask for many ends at once.
-"""
+"""Questions to Kafka that belong to no consumer group: where a partition ends, what it holds, what is committed."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
 
 from aiokafka import errors
 from aiokafka.client import ConnectionGroup, CoordinationType
@@ -24,21 +18,15 @@ from aiokafka.structs import TopicPartition
 
 from processor.errors import FatalError
 from processor.eventlog import Record
-from processor.eventlog.kafka_connection import START_SECONDS, Connection, translated
-from processor.eventlog.kafka_discard import cut
+from processor.eventlog.kafka_asking import PAUSE_SECONDS, Asking, check_code
+from processor.eventlog.kafka_connection import Connection
 from processor.eventlog.kafka_records import decode
-
-logger = logging.getLogger("processor.eventlog")
-T = TypeVar("T")
 
 LATEST, EARLIEST = -1, -2
 TOPIC_RESOURCE = 2
 FRESH_SECONDS = 0.02
 """The ends of a topic are asked for all partitions at once; whoever asks next within this gets the same answer."""
 STARTS_FRESH_SECONDS = 10.0
-ASK_SECONDS = 10.0
-PAUSE_SECONDS = 0.02
-LONGEST_PAUSE = 0.5
 PAGE_BYTES = 1024 * 1024
 ABOUT_A_RECORD = 4096
 """Bytes; a broker gives at least one batch whatever was asked."""
@@ -47,35 +35,17 @@ TRIES_FOR_A_NEW_TOPIC = 40
 """A broker knows a topic some 100 ms after it was created."""
 
 
-class Reader:
-    """Reads committed records only. Every question is asked again for `ASK_SECONDS`, then `RetryableError` says why."""
+class Reader(Asking):
+    """Reads committed records only. `RetryableError` when a question is not answered, see `Asking`."""
 
     def __init__(self, connection: Connection, topics: Sequence[str], partitions: int) -> None:
-        self._client = connection.client()
-        self._topics = frozenset(topics)
+        super().__init__(connection, topics)
         self.partitions = partitions
         self._clock = asyncio.get_running_loop().time
         self._ends: dict[str, tuple[float, dict[int, int]]] = {}
         self._starts: dict[str, tuple[float, dict[int, int]]] = {}
         self._floors: dict[TopicPartition, int] = {}
         self._coordinators: dict[str, int] = {}
-
-    async def start(self) -> None:
-        """Raises `RetryableError` when Kafka is not there."""
-        with translated("no connection"):
-            async with asyncio.timeout(START_SECONDS):
-                await self._client.bootstrap()
-                await self._client.set_topics(self._topics)
-
-    async def stop(self) -> None:
-        """Closes the connections; over TLS a broker that hangs would be waited for until it closes them too."""
-        cut(self._client)
-        await self._client.close()
-
-    def check_topic(self, topic: str) -> None:
-        """Raises `FatalError` naming a topic that this log was not opened with."""
-        if topic not in self._topics:
-            raise FatalError(f"this event log has no topic {topic!r}")
 
     def forget(self, topic: str | None = None) -> None:
         """The ends of this one, or of all, have moved: the next question goes to the brokers."""
@@ -129,15 +99,9 @@ class Reader:
         for answer in answers:
             for _, parts in answer.topics:
                 for partition, code, _, offset in parts:
-                    _raise(code)
+                    check_code(code)
                     found[partition] = offset
         return found
-
-    def _leader(self, topic: str, partition: int) -> int:
-        leader = self._client.cluster.leader_for_partition(TopicPartition(topic, partition))
-        if leader is None or leader == -1:
-            raise errors.LeaderNotAvailableError(f"{topic} {partition} has no leader")
-        return int(leader)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
         """A page at a time."""
@@ -162,7 +126,7 @@ class Reader:
             (_, ((_, code, _, *rest),)) = answer.topics[0]
             if errors.for_code(code) is errors.OffsetOutOfRangeError:
                 return await self._kept(topic, partition, position)
-            _raise(code)
+            check_code(code)
             found = PartitionRecords(
                 TopicPartition(topic, partition),
                 MemoryRecords(rest[-1]),
@@ -197,7 +161,7 @@ class Reader:
             (_, ((_, code, *_rest),)) = answer.topics[0]
             if errors.for_code(code) is errors.OffsetOutOfRangeError:
                 return False
-            _raise(code)
+            check_code(code)
             return True
 
         return await self._insist(f"{topic} {partition} does not say where it ends", ask)
@@ -217,9 +181,9 @@ class Reader:
             found: dict[int, int] = {}
             for _, parts in answer.topics:
                 for partition, offset, _, code in parts:
-                    _raise(code)
+                    check_code(code)
                     found[partition] = offset
-            _raise(getattr(answer, "error_code", 0))
+            check_code(getattr(answer, "error_code", 0))
         except (errors.KafkaError, OSError):
             self._coordinators.pop(group, None)
             raise
@@ -232,7 +196,7 @@ class Reader:
     async def _check(self, fewest: Mapping[str, int]) -> None:
         answer = await self._client.send(self._node(), MetadataRequest(list(fewest), allow_auto_topic_creation=False))
         for code, topic, *_, parts in answer.topics:
-            _raise(code)
+            check_code(code)
             for code_here, partition, leader, _replicas, in_sync, *_offline in parts:
                 if leader < 0 or len(in_sync) < fewest[topic]:
                     reason = f"{topic} {partition} has {len(in_sync)} replicas in sync and needs {fewest[topic]}"
@@ -252,7 +216,7 @@ class Reader:
                 if errors.for_code(code) is errors.TopicAuthorizationFailedError:
                     found[topic] = {}
                 elif errors.for_code(code) is not errors.UnknownTopicOrPartitionError:
-                    _raise(code)
+                    check_code(code)
                     found[topic] = {entry[0]: entry[1] for entry in entries}
             return found
 
@@ -270,39 +234,7 @@ class Reader:
         async def ask() -> int:
             answer = await self._client.send(self._node(), MetadataRequest([topic], allow_auto_topic_creation=False))
             (code, _, *_, parts) = answer.topics[0]
-            _raise(code)
+            check_code(code)
             return len(parts)
 
         return await self._insist(f"nothing about {topic}", ask)
-
-    def _node(self) -> int:
-        node = self._client.get_random_node()
-        if node is None:
-            raise errors.KafkaConnectionError("no broker is known")
-        return int(node)
-
-    async def _insist(self, what: str, call: Callable[[], Awaitable[T]], seconds: float = ASK_SECONDS) -> T:
-        reason: BaseException = TimeoutError(f"no answer within {seconds:g} s")
-        with translated(what):
-            try:
-                async with asyncio.timeout(seconds):
-                    pause = PAUSE_SECONDS
-                    while True:
-                        try:
-                            return await call()
-                        except errors.KafkaError as error:
-                            if not error.retriable:
-                                raise
-                            reason = error
-                            logger.debug("kafka-again", extra={"what": what, "error": repr(error)})
-                            self._client.force_metadata_update()
-                        await asyncio.sleep(pause)
-                        pause = min(pause * 2, LONGEST_PAUSE)
-            except TimeoutError:
-                raise reason from None
-
-
-def _raise(code: int) -> None:
-    error: Any = errors.for_code(code)
-    if error is not errors.NoError:
-        raise error
