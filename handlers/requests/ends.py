@@ -20,12 +20,8 @@ from processor.table import Table, last
 STARTED = "started"
 REMEMBERED = timedelta(hours=26)
 """Senders repeat for 24 h, and for as long a request that fails is tried: two hours more for clocks and drains."""
-
-
 CLOCKS = timedelta(hours=2)
 """By so much a request's own time may be wrong."""
-NO_REQUEST = b'"requestId":null'
-"""In most outcomes: those of pushes."""
 
 
 class End(NamedTuple):
@@ -152,13 +148,10 @@ class LongAgo:
         _, end = await event_log.bounds(self._outcomes.topic, partition)
         async for record in with_breaks(event_log.read(self._outcomes.topic, partition, old.position, end)):
             old.position = record.offset + 1
-            value = record.message.value
-            if value is None or NO_REQUEST in value:
-                continue
             with suppress(ValueError, KeyError, TypeError):  # the table has told of it
                 event = Ended.from_record(record)
                 key = (event.subject, event.request_id)
-                if event.status != STARTED or key not in old.ends:
+                if event.request_id and (event.status != STARTED or key not in old.ends):
                     old.ends[key] = End(event.time, event.status, event.content)
 
 

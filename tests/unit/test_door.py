@@ -99,3 +99,16 @@ async def test_a_group_that_lost_its_place_does_nothing_again_however_long_ago_i
     await through(log, things, [waited], now=time)
     assert [one["requestId"] for one in outcomes(log) if one not in done] == ["r4"], "nobody has answered this one"
     assert things.there == {"t1": GREEN, "t2": BLUE}
+
+
+async def test_what_was_found_has_no_say_in_whose_outcome_it_is() -> None:
+    time = NOW
+    log, things = MemoryLog(now=lambda: time), Things(there={"t1": {**GREEN, "requestId": None}})
+    await through(log, things, [asked("r1")])
+    time += timedelta(days=3)
+    later = asked("r2", colour="green", size=2).model_copy(update={"time": time})
+    await through(log, things, [later], now=time)
+    log._offsets["requests", "genesys.requests"].clear()
+    writes = list(things.writes)
+    await through(log, things, now=time)
+    assert things.writes == writes
