@@ -85,17 +85,20 @@ $(NATIVE)/.built: .venv/dev $(SOURCES)
 	@touch $@
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12") if sys.version_info < (3, 11) else 0'
+	@$(PYTHON) -m venv .venv
 
+# The first line on stdout is the program's own: scripts wait for it.
 .venv/run: requirements-demo.txt pyproject.toml | .venv/bin/python
-	$(PIP) install --require-hashes -r requirements-demo.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "installing into .venv" >&2
+	@$(PIP) install --require-hashes -r requirements-demo.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/kafka-dev: requirements-kafka.txt .venv/run
-	$(PIP) install --require-hashes -r requirements-kafka.txt
-	-$(BIN)/python -m processor.devkafka
+	@echo "fetching Kafka" >&2
+	@$(PIP) install --require-hashes -r requirements-kafka.txt
+	-@$(BIN)/python -m processor.devkafka
 	@touch $@
 
 .venv/dev: requirements-dev.txt pyproject.toml | .venv/bin/python
