@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -86,8 +87,10 @@ class Node:
             self.process.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: it hangs, its port still takes connections."""
+        """SIGSTOP: it hangs, its port still takes connections. When this returns all its threads have stopped."""
         self._signal(signal.SIGSTOP)
+        if self.process is not None and self.process.returncode is None:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""
