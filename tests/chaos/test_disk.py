@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ async def product(tmp_path: Path) -> AsyncIterator[Product]:
     product = Product(tmp_path)
     await product.start()
     yield product
+    ended = product.process and product.process.returncode
     await product.kill()
+    sys.stderr.write(f"its exit code before the end: {ended}\n{product.said[-10_000:]}")  # shown when a test fails
 
 
 @contextmanager
