@@ -1,10 +1,12 @@
-"""The interpreter of a process that runs for months: when it looks for garbage, how soon its threads take turns."""
+"""A process that runs for months: when it looks for garbage, how soon its threads take turns, how much it may open."""
 
 from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
+from contextlib import suppress
 
 YOUNG = 100_000
 """New objects before the youngest are looked at. With Python's own 700, or with fewer than a round of records makes,
@@ -22,6 +24,17 @@ def settle() -> None:
     """For the process that calls it, once, at its start."""
     gc.set_threshold(YOUNG, 20, 100)
     sys.setswitchinterval(TURN_SECONDS)
+    _open_many()
+
+
+def _open_many() -> None:
+    """As many files as we may have: most systems begin with 1,024, which is as many callers.
+
+    The lower limit is for programs that call select(2), which cannot count further. We do not.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS has no number for "no limit"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def give_way() -> None:

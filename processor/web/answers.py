@@ -86,6 +86,11 @@ class Accepted(web.StreamResponse):
         self._writer: AbstractStreamWriter | None = None
 
     @property
+    def status(self) -> int:
+        """What the server asks of any answer."""
+        return 202
+
+    @property
     def keep_alive(self) -> bool:
         """Whether the connection stays open, known when it is written."""
         return self._kept

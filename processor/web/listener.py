@@ -23,6 +23,10 @@ from processor.web.wire import Wire
 BACKLOG = 1024
 """EventBridge opens a connection for each event: a burst of them must not be turned away."""
 
+KEPT_SECONDS = 3630.0
+"""Proxies keep spare connections (nginx and AWS for a minute, Google for ten, Envoy for an hour by default) and must be
+the first to close one: a post that is sent as we close is never read, and its sender hears 502."""
+
 TLS_CHECK_SECONDS = 10.0
 
 LINGER_SECONDS = 1.0
@@ -60,15 +64,16 @@ class LowLevelServer(web.Server):
         self,
         handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         *,
-        keepalive_seconds: float = 30,
+        idle_seconds: float = 30,
+        kept_seconds: float = KEPT_SECONDS,
         decompress: bool = False,
         plain: PlainPosts | None = None,
     ) -> None:
-        """A connection that sends no whole head within `keepalive_seconds` is closed."""
+        """Who says nothing for `idle_seconds` is closed, or for `kept_seconds` once it was answered 2xx."""
         super().__init__(handle)
-        self._keepalive_seconds = keepalive_seconds
+        self._idle_seconds, self._kept_seconds = idle_seconds, kept_seconds
         self._decompress = decompress
-        self._plain = PlainConnections(plain, self._ordinary, keepalive_seconds) if plain else None
+        self._plain = PlainConnections(plain, self._ordinary, idle_seconds, kept_seconds) if plain else None
 
     def __call__(self) -> asyncio.Protocol:  # type: ignore[override]  # the loop asks no more of it
         """The protocol of one new connection."""
@@ -100,7 +105,8 @@ class LowLevelServer(web.Server):
             loop=self._loop,
             auto_decompress=self._decompress,
             access_log=None,  # how AppRunner too turns it off
-            keepalive_timeout=self._keepalive_seconds,
+            idle_seconds=self._idle_seconds,
+            keepalive_timeout=self._kept_seconds,
             lingering_time=LINGER_SECONDS,
             logger=log,
         )

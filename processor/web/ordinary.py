@@ -21,17 +21,19 @@ log = logging.getLogger("processor.web.listener")
 class OrdinaryConnection(web.RequestHandler):
     """Broken requests are answered as problems and without a line in the log.
 
-    A sender that closes its half hears what is due; one that takes nothing of its answers is cut.
+    A sender that closes its half hears what is due; one that takes nothing of its answers is cut, and so is one that
+    says nothing, unless it was answered 2xx before: aiohttp closes those after `keepalive_timeout`.
     """
 
-    def __init__(self, manager: web.Server, *, keepalive_timeout: float, **settings: Any) -> None:
+    def __init__(self, manager: web.Server, *, idle_seconds: float, **settings: Any) -> None:
         """`settings` are aiohttp's."""
-        super().__init__(manager, keepalive_timeout=keepalive_timeout, **settings)
-        self._patience_seconds = keepalive_timeout
+        super().__init__(manager, **settings)
+        self._patience_seconds = idle_seconds
         self._patience: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._body: StreamReader | None = None
-        self._answering = False
+        self._answering = self._kept = False
+        self._answers = self._answers_seen = 0
         self._broken = self._half_closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -49,6 +51,10 @@ class OrdinaryConnection(web.RequestHandler):
             transport.abort()
             return
         self._unsent = unsent
+        if not (self._kept or unsent or self._answering or self._messages) and self._answers == self._answers_seen:
+            self.force_close()
+            return
+        self._answers_seen = self._answers
         self._look_later(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -99,6 +105,8 @@ class OrdinaryConnection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Answered:
         """An answer says so when it is the last: we stop, the sender does, or a rest of the body will not be read."""
+        self._answers += 1
+        self._kept = self._kept or 200 <= resp.status < 300
         if self._close or not request.content.is_eof() or (self._half_closed and not self._messages):
             resp.force_close()
         return await super().finish_response(request, resp, start_time)

@@ -20,6 +20,8 @@ Answer = Callable[[bytes, bytes], None]
 Take = Callable[[Mapping[str, str], bytes, str, Answer], bool]
 """Headers (not to be changed), body, the peer's address. True: the answer comes. False: nothing was done with it."""
 
+TAKEN = b"HTTP/1.1 202 "
+
 LOOK_SECONDS = 1.0
 """The rest of a post that began to come is waited for so long here, or twice."""
 
@@ -35,8 +37,13 @@ class PlainPosts:
 class PlainConnections:
     """All of one server. Made in a running event loop."""
 
-    def __init__(self, posts: PlainPosts, ordinary: Callable[[], asyncio.Protocol], idle_seconds: float) -> None:
-        """`ordinary` makes the protocol that gets what is not plain; who is silent for `idle_seconds` is closed."""
+    def __init__(
+        self, posts: PlainPosts, ordinary: Callable[[], asyncio.Protocol], idle_seconds: float, kept_seconds: float
+    ) -> None:
+        """`ordinary` makes the protocol that gets what is not plain.
+
+        Who is silent for `idle_seconds` is closed, or for `kept_seconds` once something of it was taken.
+        """
         self.loop = asyncio.get_running_loop()
         self.heads = Heads(posts.path)
         self.take = posts.take
@@ -44,6 +51,7 @@ class PlainConnections:
         self.finishing = False
         """The ordinary server takes nothing any more; what comes is answered here, or closed."""
         self._idle_seconds = idle_seconds
+        self._kept_seconds = kept_seconds
         self._open: set[PlainConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
@@ -95,7 +103,7 @@ class PlainConnections:
     def _look(self) -> None:
         now = self.loop.time()
         for connection in tuple(self._open):
-            connection.look(now, self._idle_seconds)
+            connection.look(now, self._idle_seconds, self._kept_seconds)
         self._timer = self.loop.call_later(LOOK_SECONDS, self._look) if self._open else None
 
 
@@ -121,7 +129,7 @@ class _Changed(asyncio.Protocol):
 class PlainConnection(asyncio.Protocol):
     """One connection, for as long as it carries plain posts only."""
 
-    __slots__ = ("_all", "_choked", "_close", "_later", "_part", "_peer", "_since", "_transport", "_waiting")
+    __slots__ = ("_all", "_choked", "_close", "_kept", "_later", "_part", "_peer", "_since", "_transport", "_waiting")
 
     def __init__(self, connections: PlainConnections) -> None:
         self._all = connections
@@ -130,6 +138,7 @@ class PlainConnection(asyncio.Protocol):
         self._waiting = False
         self._choked = False
         self._close = False
+        self._kept = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A caller."""
@@ -174,6 +183,7 @@ class PlainConnection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         self._waiting = False
         self._since = self._all.loop.time()
+        self._kept = self._kept or head.startswith(TAKEN)
         # To nobody, where the caller went away; what is in the log stays there.
         self._transport.write(b"%b%b\r\n%b" % (head, b"Connection: close\r\n" if self._close else b"", body))
         if self._close:
@@ -229,9 +239,11 @@ class PlainConnection(asyncio.Protocol):
         """Closed by either side."""
         self._all.remove(self)
 
-    def look(self, now: float, idle_seconds: float) -> None:
-        """What waits too long for its rest is another's to wait for; who is silent is closed."""
-        patience = LOOK_SECONDS if self._part or self._all.finishing else idle_seconds
+    def look(self, now: float, idle_seconds: float, kept_seconds: float) -> None:
+        """What waits too long for its rest is another's to wait for; who is silent, or does not read, is closed."""
+        patience = kept_seconds if self._kept and not self._choked else idle_seconds
+        if self._part or self._all.finishing:
+            patience = LOOK_SECONDS
         if self._waiting or now - self._since < patience:
             return
         if self._part:

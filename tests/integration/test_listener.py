@@ -65,7 +65,7 @@ async def test_a_connection_that_says_nothing_is_cut() -> None:
     async def never(_: object) -> None:
         raise AssertionError
 
-    runner = web.ServerRunner(listener.LowLevelServer(never, keepalive_seconds=0.05))
+    runner = web.ServerRunner(listener.LowLevelServer(never, idle_seconds=0.05))
     async with listening(runner, Where("127.0.0.1", 0)) as url:
         assert await speak(url, b"POST /webhooks") == b""
 

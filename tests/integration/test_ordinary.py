@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from processor.receiver import PATH
+from processor.web import listener
 from processor.web.listener import LowLevelServer, Where, listening
 from processor.web.ordinary import OrdinaryConnection
 from tests.integration.door import Door, door
@@ -157,11 +158,64 @@ async def test_who_takes_nothing_of_its_answer_is_cut(closes: bytes, opened: lis
     async def large(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=b" " * (64 << 20))
 
-    server = LowLevelServer(large, keepalive_seconds=0.05)
+    server = LowLevelServer(large, idle_seconds=0.05)
     async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
         with await unread(url, b"GET / HTTP/1.1\r\nHost: x\r\n" + closes + b"\r\n"):
             await until(lambda: opened)
             await until(lambda: not opened)
+
+
+async def test_who_was_answered_2xx_is_kept_while_others_are_closed() -> None:
+    statuses = iter([401, 200, 200])
+
+    async def some(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=next(statuses), body=b"{}")
+
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(2) == b"{}"
+        return head[9:12]
+
+    server = LowLevelServer(some, idle_seconds=0.05)
+    async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
+        port = int(url.rpartition(":")[2])
+        async with asyncio.timeout(20):
+            refused = await asyncio.open_connection("127.0.0.1", port)
+            kept = await asyncio.open_connection("127.0.0.1", port)
+            assert await ask(*refused) == b"401"
+            assert await ask(*kept) == b"200"
+            assert await refused[0].read() == b""
+            later = await asyncio.open_connection("127.0.0.1", port)
+            assert await later[0].read() == b""
+            assert await ask(*kept) == b"200"
+        for _, writer in (refused, kept, later):
+            writer.close()
+
+
+async def test_who_has_no_answer_yet_is_waited_for_however_long_it_takes() -> None:
+    looks, look = asyncio.Semaphore(0), OrdinaryConnection._look
+
+    async def slow(_: web.BaseRequest) -> web.StreamResponse:
+        for _ in range(3):
+            await looks.acquire()
+        return web.Response(status=503)
+
+    class Looked(OrdinaryConnection):
+        def _look(self, transport: asyncio.WriteTransport) -> None:
+            look(self, transport)
+            looks.release()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listener, "OrdinaryConnection", Looked)
+        server = LowLevelServer(slow, idle_seconds=0.01)
+        async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+            assert head.startswith(b"HTTP/1.1 503 ")
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+            writer.close()
 
 
 async def test_who_takes_a_little_of_its_answer_or_has_none_yet_is_waited_for() -> None:
@@ -175,7 +229,7 @@ async def test_who_takes_a_little_of_its_answer_or_has_none_yet_is_waited_for() 
         def abort(self) -> None:
             self.aborted = True
 
-    one = LowLevelServer(lambda _: None, keepalive_seconds=60)._ordinary()
+    one = LowLevelServer(lambda _: None, idle_seconds=60)._ordinary()
     transport = Unsent()
     for cut in (False, False, False, False, True):
         one._look(transport)

@@ -104,18 +104,62 @@ async def test_a_rest_that_does_not_come_is_waited_for_by_the_ordinary_server(
 
 async def test_who_is_silent_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "LOOK_SECONDS", 0.01)
-    server = LowLevelServer(lambda _: None, keepalive_seconds=0.05, plain=PlainPosts(PATH, lambda *_: False))
+    server = LowLevelServer(lambda _: None, idle_seconds=0.05, plain=PlainPosts(PATH, lambda *_: False))
     async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
 
 
+async def test_who_was_answered_202_is_kept_while_others_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy's spare connection: the proxy must be the one who closes it."""
+    monkeypatch.setattr(plain, "LOOK_SECONDS", 0.01)
+    answers = iter([b"HTTP/1.1 401 Unauthorized\r\n", *[b"HTTP/1.1 202 Accepted\r\n"] * 2])
+
+    def take(_headers: object, _body: bytes, _peer: str, told: plain.Answer) -> bool:
+        told(next(answers) + b"Content-Length: 2\r\n", b"{}")
+        return True
+
+    server = LowLevelServer(lambda _: None, idle_seconds=0.05, plain=PlainPosts(PATH, take))
+    async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
+        port = int(url.rpartition(":")[2])
+        async with asyncio.timeout(20):
+            refused, refused_writer = await asyncio.open_connection("127.0.0.1", port)
+            kept, kept_writer = await asyncio.open_connection("127.0.0.1", port)
+            refused_writer.write(post("e"))
+            assert (await answer(refused))[0] == 401
+            kept_writer.write(post("e"))
+            assert (await answer(kept))[0] == 202
+            assert await refused.read() == b""
+            later, later_writer = await asyncio.open_connection("127.0.0.1", port)
+            assert await later.read() == b""
+            kept_writer.write(post("e"))
+            assert (await answer(kept))[0] == 202
+        for writer in (refused_writer, kept_writer, later_writer):
+            writer.close()
+
+
+async def test_who_was_kept_for_long_enough_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "LOOK_SECONDS", 0.01)
+
+    def take(_headers: object, _body: bytes, _peer: str, told: plain.Answer) -> bool:
+        told(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n", b"{}")
+        return True
+
+    server = LowLevelServer(lambda _: None, idle_seconds=30, kept_seconds=0.05, plain=PlainPosts(PATH, take))
+    async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(post("e"))
+        assert (await answer(reader))[0] == 202
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+
+
 async def test_who_is_silent_for_a_moment_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     looks, look = asyncio.Semaphore(0), plain.PlainConnection.look
 
-    def counted(self: plain.PlainConnection, now: float, idle_seconds: float) -> None:
-        look(self, now, idle_seconds)
+    def counted(self: plain.PlainConnection, now: float, idle_seconds: float, kept_seconds: float) -> None:
+        look(self, now, idle_seconds, kept_seconds)
         looks.release()
 
     monkeypatch.setattr(plain, "LOOK_SECONDS", 0.01)

@@ -180,7 +180,7 @@ async def test_who_never_reads_is_cut(monkeypatch: pytest.MonkeyPatch, opened: l
         told(b"HTTP/1.1 202 Accepted\r\n", b" " * (64 << 20))
         return True
 
-    server = LowLevelServer(lambda _: None, keepalive_seconds=0.05, plain=PlainPosts(PATH, take))
+    server = LowLevelServer(lambda _: None, idle_seconds=0.05, plain=PlainPosts(PATH, take))
     async with listening(web.ServerRunner(server, handle_signals=False), Where("127.0.0.1", 0)) as url:
         caller = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
         with caller:
