@@ -5,7 +5,7 @@
 `posts`: durable, verified posts a second, beside a bare aiohttp handler that stores nothing.
 `clean`: raw events to clean ones, in order and fenced, by one process and by two.
 `storm`: 1,000 callbacks in 2 s, to the clean topic and to a WFM system.
-`backlog`: so many events drained in order while posts go on.
+`backlog`: so many events drained in order while posts go on; twice, by how processes share the processors.
 
 `--peers` adds what others would build for the same (`benchmarks/peers`). On a shared machine compare
 within one run: `ratio`, and `cpuUs`, the processor time for one post or event.
@@ -61,7 +61,8 @@ def on_a_broker_of_its_own(name: str, options: argparse.Namespace) -> list[dict[
     """What one measure leaves in topics and groups is not the next one's."""
     with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder, cluster(Path(folder), draw(1), BROKER) as broker:
         asyncio.run(prepare(Connection(broker.bootstrap), Order(TOPICS, PARTITIONS, LARGEST)))
-        return measure(name, Place(broker.bootstrap, Path(folder)), options)
+        process = broker.node(1).process
+        return measure(name, Place(broker.bootstrap, process.pid if process else 0, Path(folder)), options)
 
 
 def main(words: Sequence[str]) -> None:

@@ -26,9 +26,10 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Place:
-    """The broker, and the folder for what the processes say."""
+    """The broker, its process, and the folder for what the processes of the product say."""
 
     bootstrap: str
+    broker: int
     folder: Path
 
 
