@@ -104,16 +104,16 @@ def call(port: int, posts_a_second: int) -> None:
     idle: list[Line] = []
     waiting = selectors.DefaultSelector()
     numbers, due = itertools.count(), time.monotonic()
-    while going or waiting.get_map():
+    while (on := bool(going)) or waiting.get_map():
         now = time.monotonic()
-        if going and now >= due:
+        if on and now >= due:
             line = idle.pop() if idle else Line(port)
             waiting.register(line.socket, selectors.EVENT_READ, line)
             line.post(next(numbers))
             due += 1 / posts_a_second
             continue
-        ready = waiting.select(max(0.0, due - now) if going else POST_SECONDS)
-        if not going and not ready:
+        ready = waiting.select(max(0.0, due - now) if on else POST_SECONDS)
+        if not on and not ready:
             raise SystemExit(f"no answer for {POST_SECONDS:.0f} s")
         for key, _ in ready:
             print(key.data.answered(), flush=True)
