@@ -20,7 +20,7 @@ How a group of consumers works
 The far sides, the operators, the whole
     clients/           Genesys, WFM, calendars: all through api.py
     admin/             health, metrics, operations API, console
-    telemetry.py       every metric and log line         timezones.py  wall time to UTC
+    telemetry.py loglines.py   every metric; every line  timezones.py  wall time to UTC
     errors.py          what may go wrong, by remedy      settings/     every knob
     app/               the wiring: the only importer of handlers
     cli/ demo/ devkafka/        the commands; the demo; a real Kafka for development

@@ -25,8 +25,9 @@ from processor.clients.genesys.platform import Platform
 from processor.clients.genesys.platform.jobs import jobs as platform_jobs
 from processor.clients.genesys.token import FORM_BODY, GUIDE_FORMS, ClientCredentials
 from processor.clients.wfm import Wfm
+from processor.loglines import Redactor
 from processor.settings import Settings, SettingsError
-from processor.telemetry import Metrics, Redactor
+from processor.telemetry import Metrics
 
 
 @asynccontextmanager

@@ -25,20 +25,18 @@ from processor.app.roles import Role, groups
 from processor.app.short_secrets import short_secrets
 from processor.app.signals import Signals
 from processor.app.switches import switched_off
+from processor.app.upkeep import upkeep
 from processor.app.workers.parent import working
 from processor.consumer import run
-from processor.errors import ProcessorError
 from processor.eventlog import EventLog
-from processor.eventlog.sqlite import SqliteLog
+from processor.loglines import configure_logging
 from processor.pace import Policy
 from processor.progress import Progress
 from processor.retry import FarSide
 from processor.routing import Group
 from processor.settings import Settings, SettingsError
-from processor.telemetry import Metrics, configure_logging
+from processor.telemetry import Metrics
 from processor.web.listener import Where, listening
-
-COMPACT_EVERY = 3600.0
 
 log = logging.getLogger("processor.app")
 
@@ -92,9 +90,10 @@ async def serve(
                 )
                 tasks.create_task(work, name=group.name)
 
-        background = [tasks.create_task(begin(), name="begin")]
-        if isinstance(event_log, SqliteLog):  # Kafka's brokers do it themselves
-            background.append(tasks.create_task(_compact(event_log, settings.log_max_bytes), name="compact"))
+        background = [
+            tasks.create_task(begin(), name="begin"),
+            tasks.create_task(upkeep(event_log, settings, metrics), name="upkeep"),
+        ]
         if channel:
             background.append(tasks.create_task(listen(settings, event_log, metrics, utc_now), name="channel"))
         async with AsyncExitStack() as ports:
@@ -183,13 +182,3 @@ def _admin(settings: Settings, event_log: EventLog, progress: Sequence[Progress]
         kinds=request_kinds(),
         version=product_version(),
     )
-
-
-async def _compact(event_log: SqliteLog, most_bytes: int) -> None:
-    """Retention and compaction, now and then hourly; an outage of the log waits for the next time."""
-    while True:
-        try:
-            await event_log.compact(utc_now(), most_bytes)
-        except ProcessorError as error:
-            log.warning("compaction-failed", extra={"error": str(error)})
-        await asyncio.sleep(COMPACT_EVERY)

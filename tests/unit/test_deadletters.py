@@ -18,9 +18,9 @@ from processor.deadletters import (
 )
 from processor.errors import FatalError, PoisonError, RefusedError, RetryableError
 from processor.eventlog import Message, Record
+from processor.loglines import Redactor
 from processor.replays import original, replay, show
 from processor.retry import Outcome, Verdict
-from processor.telemetry import Redactor
 from tests.unit.engine import NOON, Fact, fact
 from tests.unit.memorylog import MemoryLog
 

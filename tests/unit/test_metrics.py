@@ -14,7 +14,7 @@ from processor.telemetry import Metrics
 
 ROOT = Path(__file__).parents[2]
 UNITS = ("_seconds", "_bytes", "_records")
-STATES = {"processor_posts_in_flight", "processor_spooling", "processor_breaker_open"}
+STATES = {"processor_posts_in_flight", "processor_spooling", "processor_breaker_open", "processor_topics_broken"}
 """Gauges that count things or say yes and no."""
 TOLD = (*sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "k8s").rglob("*.yaml")), ROOT / "README.md")
 NAME = re.compile(r"\bprocessor_[a-z_]+[a-z](?:\{([^}]*)\})?")

@@ -24,8 +24,9 @@ from processor.app.signals import Signals
 from processor.app.workers.sums import families
 from processor.errors import ProcessorError, RetryableError
 from processor.eventlog import EventLog
+from processor.loglines import configure_logging
 from processor.settings import Settings, load
-from processor.telemetry import Metrics, configure_logging
+from processor.telemetry import Metrics
 
 CHECK_SECONDS = 2.0
 

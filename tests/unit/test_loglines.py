@@ -13,7 +13,8 @@ import pytest
 from aiokafka.errors import ProducerFenced
 from prometheus_client import generate_latest
 
-from processor.telemetry import Metrics, Redactor, Seldom, configure_logging
+from processor.loglines import Redactor, Seldom, configure_logging
+from processor.telemetry import Metrics
 
 BASIC = 'genesys:pass"wörd-1234'
 SECRETS = [BASIC, "X-Api-Key: 0123456789abcdef", "whsec_c2VjcmV0IG9mIHRoZSBob29r"]
