@@ -33,6 +33,10 @@ SCHEMAS = {
         "github.com/prometheus-operator/prometheus-operator@v0.83.0",
         "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
     ),
+    "PrometheusRule": (
+        "github.com/prometheus-operator/prometheus-operator@v0.83.0",
+        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+    ),
 }
 """Of the operators: the module of the Go proxy that holds them, and where."""
 FOREIGN = {"KafkaTopic", "KafkaUser", *SCHEMAS}
@@ -111,6 +115,8 @@ def closed(found: Any) -> Any:
     if not isinstance(found, dict):
         return found
     made = {name: closed(value) for name, value in found.items()}
+    if isinstance(pattern := made.get("pattern"), str) and "(?i)" in pattern:  # Go takes it anywhere, Python in front
+        made["pattern"] = "(?i)" + pattern.replace("(?i)", "")
     if "properties" in made and not made.get("x-kubernetes-preserve-unknown-fields"):
         made.setdefault("additionalProperties", False)
     return made
