@@ -22,7 +22,7 @@ class OrdinaryConnection(web.RequestHandler):
     """Broken requests are answered as problems and without a line in the log.
 
     A sender that closes its half hears what is due; one that takes nothing of its answers is cut, and so is one that
-    says nothing, unless it was answered 2xx before: aiohttp closes those after `keepalive_timeout`.
+    says nothing. But who was answered 2xx, to more than `OPTIONS`, is closed by aiohttp after `keepalive_timeout`.
     """
 
     def __init__(self, manager: web.Server, *, idle_seconds: float, **settings: Any) -> None:
@@ -106,7 +106,7 @@ class OrdinaryConnection(web.RequestHandler):
     ) -> Answered:
         """An answer says so when it is the last: we stop, the sender does, or a rest of the body will not be read."""
         self._answers += 1
-        self._kept = self._kept or 200 <= resp.status < 300
+        self._kept = self._kept or (200 <= resp.status < 300 and request.method != "OPTIONS")  # which anybody may ask
         if self._close or not request.content.is_eof() or (self._half_closed and not self._messages):
             resp.force_close()
         return await super().finish_response(request, resp, start_time)

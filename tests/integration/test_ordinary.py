@@ -166,13 +166,13 @@ async def test_who_takes_nothing_of_its_answer_is_cut(closes: bytes, opened: lis
 
 
 async def test_who_was_answered_2xx_is_kept_while_others_are_closed() -> None:
-    statuses = iter([401, 200, 200])
+    statuses = iter([401, 200, 200, 200])
 
     async def some(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=next(statuses), body=b"{}")
 
-    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: bytes = b"GET") -> bytes:
+        writer.write(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         assert await reader.readexactly(2) == b"{}"
         return head[9:12]
@@ -185,11 +185,14 @@ async def test_who_was_answered_2xx_is_kept_while_others_are_closed() -> None:
             kept = await asyncio.open_connection("127.0.0.1", port)
             assert await ask(*refused) == b"401"
             assert await ask(*kept) == b"200"
+            anybody = await asyncio.open_connection("127.0.0.1", port)
+            assert await ask(*anybody, b"OPTIONS") == b"200"
             assert await refused[0].read() == b""
+            assert await anybody[0].read() == b""
             later = await asyncio.open_connection("127.0.0.1", port)
             assert await later[0].read() == b""
             assert await ask(*kept) == b"200"
-        for _, writer in (refused, kept, later):
+        for _, writer in (refused, kept, anybody, later):
             writer.close()
 
 
