@@ -1,6 +1,6 @@
 """The product on a real Kafka of one node, all in one run with what it is compared to.
 
-    python benchmarks/kafka.py [posts clean storm backlog] [--peers] [--backlog 1000000] → results/kafka-<measure>.json
+    python benchmarks/kafka.py [posts clean storm backlog] [--peers] [--backlog RECORDS] → results/kafka-<measure>.json
 
 `posts`: durable, verified posts a second, beside a bare aiohttp handler that stores nothing.
 `clean`: raw events to clean ones, in order and fenced, by one process and by two.
@@ -76,7 +76,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--seconds", type=float, default=2, help="of each run of posts")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=100_000, help="raw to clean, for each process")
-    parser.add_argument("--backlog", type=int, default=100_000)
+    parser.add_argument("--backlog", type=int, default=1_000_000)
     parser.add_argument("--peers", action="store_true", help="also what others build; makes benchmarks/.peers")
     options = parser.parse_args(words)
     if unknown := set(options.measures) - set(MEASURES):
