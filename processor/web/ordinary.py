@@ -33,7 +33,7 @@ class OrdinaryConnection(web.RequestHandler):
         self._unsent = 0
         self._body: StreamReader | None = None
         self._answering = self._kept = False
-        self._answers = self._answers_seen = 0
+        self._answered_lately = False
         self._broken = self._half_closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -51,10 +51,10 @@ class OrdinaryConnection(web.RequestHandler):
             transport.abort()
             return
         self._unsent = unsent
-        if not (self._kept or unsent or self._answering or self._messages) and self._answers == self._answers_seen:
+        if not (self._kept or unsent or self._answering or self._messages or self._answered_lately):
             self.force_close()
             return
-        self._answers_seen = self._answers
+        self._answered_lately = False
         self._look_later(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -105,7 +105,7 @@ class OrdinaryConnection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Answered:
         """An answer says so when it is the last: we stop, the sender does, or a rest of the body will not be read."""
-        self._answers += 1
+        self._answered_lately = True
         self._kept = self._kept or (200 <= resp.status < 300 and request.method != "OPTIONS")  # which anybody may ask
         if self._close or not request.content.is_eof() or (self._half_closed and not self._messages):
             resp.force_close()
